@@ -1,0 +1,153 @@
+// The network with 16 channels (`standard`): depthwise taps, Snake, a full mix. Channels in lanes.
+//
+// A moment of x is one column of 16 floats: a cache line, one AVX-512 vector, two of AVX2. Each
+// layer takes two passes over the block, because fused ones leave too few registers: `convolve`
+// turns x into s, and `mix` turns s into the next layer's x, in place.
+#pragma once
+
+#include <string.h>
+
+#include "tubetwin/layers.h"
+
+namespace tubetwin {
+inline namespace TUBETWIN_ISA {
+
+constexpr int kColumn = 16;
+constexpr int kSlices = kColumn / kLanes;  // vectors in a column
+constexpr int kRoom = 2 * kMaxBlock;       // columns before the block, for histories shorter than it
+
+// Where the taps of a stretch of columns are found. Kernel size 3: t - 2d, t - d and t.
+struct TapColumns {
+  float* oldest;
+  const float* middle;
+  const float* now;
+};
+
+// s = Snake(FiLM(taps * x)), and the head's share of it. With kKeep, the oldest column, read for
+// the last time, gives its place to the present one: so a ring of 2d columns is enough.
+template <bool kMoving, bool kKeep>
+void convolve(const Layer& layer, TapColumns x, float* s, float* headSum, int n, int rampStep) {
+  const float* taps = kMoving ? layer.taps : layer.still;
+  for (int c = 0; c < kColumn; c += kLanes) {
+    const Vector w0 = load(taps + c), w1 = load(taps + kColumn + c), w2 = load(taps + 2 * kColumn + c);
+    const Vector gamma = load(layer.gamma + c), gammaStep = load(layer.gammaStep + c);
+    const Vector beta = load(layer.beta + c), betaStep = load(layer.betaStep + c);
+    const Vector head = load(layer.head + c);
+    for (int t = 0; t < n; t++) {
+      const int i = t * kColumn + c;
+      const Vector now = load(x.now + i);
+      Vector v;
+      if (kMoving) {
+        const Vector moved = broadcast(static_cast<float>(rampStep + t + 1));
+        const Vector u = load(x.oldest + i) * w0 + load(x.middle + i) * w1 + now * w2;
+        v = u * (gamma + gammaStep * moved) + (beta + betaStep * moved);
+      } else {
+        v = load(x.oldest + i) * w0 + beta;
+        v = load(x.middle + i) * w1 + v;
+        v = now * w2 + v;
+      }
+      if (kKeep) store(x.oldest + i, now);
+      const Vector g = snake(v);
+      store(s + i, g);
+      store(headSum + i, load(headSum + i) + g * head);
+    }
+  }
+}
+
+// x += mix * s + bias for kTile columns, their sums held in registers.
+template <int kTile>
+TUBETWIN_INLINE void mixTile(const Layer& layer, const float* s, float* x) {
+  Vector sum[kTile][kSlices];
+  for (int t = 0; t < kTile; t++)
+    for (int v = 0; v < kSlices; v++)
+      sum[t][v] = load(x + t * kColumn + v * kLanes) + load(layer.mixBias + v * kLanes);
+#pragma GCC unroll 16
+  for (int i = 0; i < kColumn; i++) {
+    Vector weight[kSlices];
+    for (int v = 0; v < kSlices; v++) weight[v] = load(layer.mix + i * kColumn + v * kLanes);
+#pragma GCC unroll 16
+    for (int t = 0; t < kTile; t++) {
+      const Vector from = broadcast(s[t * kColumn + i]);
+      for (int v = 0; v < kSlices; v++) sum[t][v] += from * weight[v];
+    }
+  }
+  for (int t = 0; t < kTile; t++)
+    for (int v = 0; v < kSlices; v++) store(x + t * kColumn + v * kLanes, sum[t][v]);
+}
+
+inline void mix(const Layer& layer, const float* s, float* x, int n) {
+  constexpr int kTile = 8 / kSlices;  // eight sums hide the latency of a multiply-add
+  int t = 0;
+  for (; t + kTile <= n; t += kTile) mixTile<kTile>(layer, s + t * kColumn, x + t * kColumn);
+  for (; t < n; t++) mixTile<1>(layer, s + t * kColumn, x + t * kColumn);
+}
+
+// The history is at least as long as the block: read it where it lies, in stretches that do not
+// cross the end of the ring.
+template <bool kMoving>
+void convolveLong(Layer& layer, const Network& net, float* x, int n) {
+  for (int t = 0; t < n;) {
+    int middle = layer.oldest + layer.dilation;
+    if (middle >= layer.memory) middle -= layer.memory;
+    const int toEnd = layer.memory - (middle > layer.oldest ? middle : layer.oldest);
+    const int stretch = n - t < toEnd ? n - t : toEnd;
+    const TapColumns taps{layer.history + layer.oldest * kColumn, layer.history + middle * kColumn, x + t * kColumn};
+    convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, stretch,
+                            net.rampStep + t);
+    layer.oldest += stretch;
+    if (layer.oldest == layer.memory) layer.oldest = 0;
+    t += stretch;
+  }
+}
+
+inline void copyColumns(float* to, const float* from, int columns) {
+  memcpy(to, from, sizeof(float) * kColumn * columns);
+}
+
+// The block is longer than the dilation: taps reach into the block itself, so its history is laid
+// out before it.
+template <bool kMoving>
+void convolveShort(Layer& layer, const Network& net, float* x, int n) {
+  const int d = layer.dilation, older = layer.memory - layer.oldest;
+  float* past = x - layer.memory * kColumn;
+  copyColumns(past, layer.history + layer.oldest * kColumn, older);
+  copyColumns(past + older * kColumn, layer.history, layer.oldest);
+  convolve<kMoving, false>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, n, net.rampStep);
+  copyColumns(layer.history, past + n * kColumn, layer.memory);
+  layer.oldest = 0;
+}
+
+template <bool kMoving>
+void playColumns(Network& net, const float* in, float* out, int n) {
+  float* x = net.line + kRoom * kColumn;
+  for (int t = 0; t < n; t++)
+    for (int c = 0; c < kColumn; c += kLanes) {
+      store(x + t * kColumn + c, load(net.lift + c) * broadcast(in[t]) + load(net.liftBias + c));
+      store(net.headSum + t * kColumn + c, Vector{});
+    }
+  for (int l = 0; l < net.shape.layers; l++) {
+    Layer& layer = net.layer[l];
+    if (net.settling)
+      for (int i = 0; i < layer.memory; i++) copyColumns(layer.history + i * kColumn, x, 1);
+    if (layer.dilation < n)
+      convolveShort<kMoving>(layer, net, x, n);
+    else
+      convolveLong<kMoving>(layer, net, x, n);
+    if (l + 1 < net.shape.layers) mix(layer, net.activations, x, n);
+  }
+  for (int t = 0; t < n; t++) {
+    Vector total = load(net.headSum + t * kColumn);
+    for (int c = kLanes; c < kColumn; c += kLanes) total += load(net.headSum + t * kColumn + c);
+    out[t] = net.headBias + sum(total);
+  }
+}
+
+inline void playColumns16(Network& net, const float* in, float* out, int n) {
+  if (net.rampStep < net.rampLength)
+    playColumns<true>(net, in, out, n);
+  else
+    playColumns<false>(net, in, out, n);
+}
+
+}  // namespace TUBETWIN_ISA
+}  // namespace tubetwin

@@ -1,0 +1,144 @@
+// The networks with 4 and 8 channels (`nano`, `lite`): dense taps, Snake, a scale. Time in lanes.
+//
+// A channel of x is one row of floats, so a vector holds one channel at several moments: the dense
+// taps need no sums across lanes, and a layer is one pass. Rows are padded to whole vectors; what
+// is computed past the end of the block is never kept.
+#pragma once
+
+#include <string.h>
+
+#include "tubetwin/layers.h"
+
+namespace tubetwin {
+inline namespace TUBETWIN_ISA {
+
+constexpr int kBefore = 2 * kMaxBlock;           // floats of a row before the block, for short histories
+constexpr int kRow = kBefore + kMaxBlock + 16;  // 16: rows 4 KB apart would fight for the same cache lines
+
+// Where the taps of a block are found: the row of channel 0, and the distance to the next row.
+struct TapRows {
+  const float* row[3];  // t - 2d, t - d and t
+  int stride[3];
+};
+
+// kVectors vectors of time, from all channels of x to all channels of the next layer's x.
+template <int C, int kVectors, bool kMoving>
+TUBETWIN_INLINE void layerTile(const Layer& layer, const TapRows& x, float* y, float* headSum, int t,
+                                      Vector moved) {
+  const float* taps = kMoving ? layer.taps : layer.still;
+  Vector v[C][kVectors];
+  for (int o = 0; o < C; o++)
+    for (int k = 0; k < kVectors; k++) v[o][k] = kMoving ? Vector{} : broadcast(layer.beta[o]);
+#pragma GCC unroll 3
+  for (int j = 0; j < 3; j++)
+#pragma GCC unroll 8
+    for (int i = 0; i < C; i++) {
+      const float* row = x.row[j] + static_cast<long>(i) * x.stride[j] + t;
+      for (int o = 0; o < C; o++) {
+        const Vector weight = broadcast(taps[(j * C + o) * C + i]);
+        for (int k = 0; k < kVectors; k++) v[o][k] += weight * load(row + k * kLanes);
+      }
+    }
+  Vector head[kVectors];
+  for (int k = 0; k < kVectors; k++) head[k] = load(headSum + t + k * kLanes);
+#pragma GCC unroll 8
+  for (int o = 0; o < C; o++)
+    for (int k = 0; k < kVectors; k++) {
+      if (kMoving) {
+        const Vector step = moved + broadcast(static_cast<float>(t + k * kLanes));
+        v[o][k] = v[o][k] * (broadcast(layer.gamma[o]) + broadcast(layer.gammaStep[o]) * step) +
+                  (broadcast(layer.beta[o]) + broadcast(layer.betaStep[o]) * step);
+      }
+      const Vector g = snake(v[o][k]);
+      head[k] += g * broadcast(layer.head[o]);
+      const Vector now = load(x.row[2] + o * kRow + t + k * kLanes) + broadcast(layer.mixBias[o]);
+      store(y + o * kRow + t + k * kLanes, now + g * broadcast(layer.mix[o]));
+    }
+  for (int k = 0; k < kVectors; k++) store(headSum + t + k * kLanes, head[k]);
+}
+
+template <int C, bool kMoving>
+void playLayer(const Layer& layer, const TapRows& x, float* y, float* headSum, int n, int rampStep) {
+  constexpr int kVectors = (kLanes == 16 ? 16 : 8) / C;  // as many sums as the registers hold
+  Vector moved;
+  for (int i = 0; i < kLanes; i++) moved[i] = static_cast<float>(rampStep + 1 + i);
+  int t = 0;
+  for (; t + kVectors * kLanes <= n; t += kVectors * kLanes)
+    layerTile<C, kVectors, kMoving>(layer, x, y, headSum, t, moved);
+  for (; t < n; t += kLanes) layerTile<C, 1, kMoving>(layer, x, y, headSum, t, moved);
+}
+
+// Copies `count` floats of the ring, from `start` on.
+inline void unroll(float* to, const float* ring, int length, int start, int count) {
+  const int first = count < length - start ? count : length - start;
+  memcpy(to, ring + start, sizeof(float) * first);
+  memcpy(to + first, ring, sizeof(float) * (count - first));
+}
+
+// Finds the taps of a block of n samples whose rows start at x.
+inline TapRows tapRows(const Layer& layer, float* x, int channels, int n) {
+  if (layer.dilation < n) {  // they reach into the block: lay the history out before it
+    float* past = x - layer.memory;
+    for (int c = 0; c < channels; c++)
+      unroll(past + c * kRow, layer.history + c * layer.memory, layer.memory, layer.oldest, layer.memory);
+    return {{past, x - layer.dilation, x}, {kRow, kRow, kRow}};
+  }
+  TapRows taps{{nullptr, nullptr, x}, {layer.memory, layer.memory, kRow}};
+  for (int j = 0; j < 2; j++) {
+    const int start = (layer.oldest + j * layer.dilation) % layer.memory;
+    taps.row[j] = layer.history + start;
+    if (start + n <= layer.memory) continue;
+    float* copy = x - kBefore + j * kMaxBlock;  // it crosses the end of the ring: straighten it
+    for (int c = 0; c < channels; c++)
+      unroll(copy + c * kRow, layer.history + c * layer.memory, layer.memory, start, n);
+    taps.row[j] = copy;
+    taps.stride[j] = kRow;
+  }
+  return taps;
+}
+
+// Puts the block where the oldest samples were.
+inline void remember(Layer& layer, const float* x, int channels, int n) {
+  if (n > layer.memory) {
+    x += n - layer.memory;
+    n = layer.memory;
+  }
+  const int toEnd = layer.memory - layer.oldest, first = n < toEnd ? n : toEnd;
+  for (int c = 0; c < channels; c++) {
+    float* row = layer.history + c * layer.memory;
+    memcpy(row + layer.oldest, x + c * kRow, sizeof(float) * first);
+    memcpy(row, x + c * kRow + first, sizeof(float) * (n - first));
+  }
+  layer.oldest = n < toEnd ? layer.oldest + n : n - toEnd;
+}
+
+inline void fillHistory(Layer& layer, const float* x, int channels) {
+  for (int c = 0; c < channels; c++)
+    for (int i = 0; i < layer.memory; i++) layer.history[c * layer.memory + i] = x[c * kRow];
+}
+
+template <int C>
+void playRows(Network& net, const float* in, float* out, int n) {
+  float* x = net.line + kBefore;
+  float* y = x + C * kRow;
+  for (int c = 0; c < C; c++)
+    for (int t = 0; t < n; t++) x[c * kRow + t] = net.lift[c] * in[t] + net.liftBias[c];
+  memset(net.headSum, 0, sizeof(float) * kMaxBlock);
+  for (int l = 0; l < net.shape.layers; l++) {
+    Layer& layer = net.layer[l];
+    if (net.settling) fillHistory(layer, x, C);
+    const TapRows taps = tapRows(layer, x, C, n);
+    if (net.rampStep < net.rampLength)
+      playLayer<C, true>(layer, taps, y, net.headSum, n, net.rampStep);
+    else
+      playLayer<C, false>(layer, taps, y, net.headSum, n, 0);
+    remember(layer, x, C, n);
+    float* next = y;
+    y = x;
+    x = next;
+  }
+  for (int t = 0; t < n; t++) out[t] = net.headBias + net.headSum[t];
+}
+
+}  // namespace TUBETWIN_ISA
+}  // namespace tubetwin

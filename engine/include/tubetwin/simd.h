@@ -1,0 +1,65 @@
+// One vector of floats, as wide as the instruction set this file is compiled for.
+//
+// Plain GCC/Clang vector extensions: the same source gives AVX-512 (16 lanes), AVX2 (8) and
+// SSE2, NEON or WebAssembly (4). Only rounding needs an instruction by name. Everything that
+// depends on the width lives in the inline namespace TUBETWIN_ISA, so that kernels compiled for
+// several instruction sets can be linked into one library and chosen at run time.
+#pragma once
+
+#include <cstddef>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#endif
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define TUBETWIN_LANES 16
+#elif defined(__AVX2__)
+#define TUBETWIN_LANES 8
+#else
+#define TUBETWIN_LANES 4
+#endif
+
+#ifndef TUBETWIN_ISA
+#define TUBETWIN_ISA native
+#endif
+
+#define TUBETWIN_INLINE inline __attribute__((always_inline))
+
+namespace tubetwin {
+inline namespace TUBETWIN_ISA {
+
+constexpr int kLanes = TUBETWIN_LANES;
+
+typedef float Vector __attribute__((vector_size(4 * TUBETWIN_LANES), may_alias));
+typedef float UnalignedVector __attribute__((vector_size(4 * TUBETWIN_LANES), aligned(4), may_alias));
+
+static TUBETWIN_INLINE Vector load(const float* p) { return *reinterpret_cast<const UnalignedVector*>(p); }
+static TUBETWIN_INLINE void store(float* p, Vector v) { *reinterpret_cast<UnalignedVector*>(p) = v; }
+static TUBETWIN_INLINE Vector broadcast(float value) { return value - Vector{}; }
+
+// x - round(x), exact: what is left of a phase counted in periods, in [-0.5, 0.5].
+static TUBETWIN_INLINE Vector fractional(Vector x) {
+#if TUBETWIN_LANES == 16
+  return (Vector)_mm512_reduce_ps((__m512)x, 8);
+#elif TUBETWIN_LANES == 8
+  return x - (Vector)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__wasm_simd128__)
+  return x - (Vector)wasm_f32x4_nearest((v128_t)x);
+#else
+  const Vector magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it leaves no fraction bits
+  const Vector whole = x + magic;
+  return x - (whole - magic);
+#endif
+}
+
+static TUBETWIN_INLINE float sum(Vector v) {
+  float total = 0;
+  for (int i = 0; i < kLanes; i++) total += v[i];
+  return total;
+}
+
+}  // namespace TUBETWIN_ISA
+}  // namespace tubetwin

@@ -1,0 +1,117 @@
+// A twin's network, ready to play: it starts settled, and its knobs move without clicks.
+//
+// The equation itself is in plain.h, its fast forms in columns.h and rows.h; here is what happens
+// around it. All memory is the caller's.
+#pragma once
+
+#include <algorithm>
+
+#include "tubetwin/film.h"
+#include "tubetwin/memory.h"
+#include "tubetwin/network.h"
+#include "tubetwin/twin_file.h"
+#include "tubetwin/weights.h"
+
+namespace tubetwin {
+
+class WaveNet {
+ public:
+  explicit WaveNet(const Kernels& kernels) : kernels_(kernels) {}
+
+  // Takes the memory that this twin needs. [main-thread]
+  void place(Memory& memory, const Twin& twin) {
+    weights_.place(memory, twin);
+    film_.place(memory, twin);
+    const std::size_t block = static_cast<std::size_t>(kMaxBlock) * twin.architecture.channels;
+    const bool plain = weights_.layout() == Layout::anyShape;
+    net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : 8 * block);
+    net_.activations = memory.take<float>(Part::scratch, plain ? kMaxChannels : block);
+    net_.headSum = memory.take<float>(Part::scratch, block);
+  }
+
+  // Fills the memory placed. [main-thread]
+  void load(const Twin& twin) {
+    weights_.load(twin, net_);
+    film_.load(twin);
+    const Layout layout = weights_.layout();
+    play_ = layout == Layout::columns16 ? kernels_.columns16
+            : layout == Layout::rows4   ? kernels_.rows4
+            : layout == Layout::rows8   ? kernels_.rows8
+                                        : kernels_.anyShape;
+  }
+
+  // Forgets the past: now silence was for ever, and the knobs always stood where they stand.
+  // Returns the sample that silence gives. [audio-thread]
+  float settle(const float* knobs) noexcept {
+    moveKnobs(knobs, 0);
+    const float silence = 0;
+    float level = 0;
+    net_.settling = true;  // every history becomes the column that its layer is about to hear
+    play_(net_, &silence, &level, 1);
+    net_.settling = false;
+    return level;
+  }
+
+  // Lets FiLM reach what the knobs (normalised) ask for, in a straight line of `samples`; 0: at
+  // once. A move under way turns off from where it is. [audio-thread]
+  void moveKnobs(const float* knobs, int samples) noexcept {
+    const float* film = film_(knobs, kernels_);
+    const int L = net_.shape.layers, C = net_.shape.channels;
+    for (int i = 0; i < L * C; i++) {
+      const float scale = (film ? 1 + film[i] : 1) * weights_.unit()[i];
+      const float shift = (film ? film[L * C + i] : 0) * weights_.unit()[i];
+      aim(net_.layer[i / C], i % C, scale, scale * weights_.tapsBias()[i] + shift, samples);
+    }
+    net_.rampStep = 0;
+    net_.rampLength = samples;
+    if (samples == 0) weights_.foldTaps();
+  }
+
+  // How many of the next n samples can be played at once. [audio-thread]
+  int stretch(int n) const noexcept {
+    const int toRampEnd = net_.rampLength - net_.rampStep;
+    return std::min({n, kMaxBlock, toRampEnd > 0 ? toRampEnd : kMaxBlock});
+  }
+
+  // Plays n samples, no more than stretch() allows. [audio-thread]
+  void play(const float* in, float* out, int n) noexcept {
+    play_(net_, in, out, n);
+    if (net_.rampStep == net_.rampLength) return;
+    net_.rampStep += n;
+    if (net_.rampStep == net_.rampLength) finishRamp();
+  }
+
+  long receptiveField() const {
+    long samples = 1;
+    for (int l = 0; l < net_.shape.layers; l++) samples += net_.layer[l].memory;
+    return samples;
+  }
+
+ private:
+  void aim(Layer& layer, int c, float gamma, float beta, int samples) noexcept {
+    layer.gamma[c] = samples ? layer.gamma[c] + layer.gammaStep[c] * net_.rampStep : gamma;
+    layer.beta[c] = samples ? layer.beta[c] + layer.betaStep[c] * net_.rampStep : beta;
+    layer.gammaStep[c] = samples ? (gamma - layer.gamma[c]) / samples : 0;
+    layer.betaStep[c] = samples ? (beta - layer.beta[c]) / samples : 0;
+  }
+
+  void finishRamp() noexcept {
+    for (int l = 0; l < net_.shape.layers; l++)
+      for (int c = 0; c < net_.shape.channels; c++) {
+        Layer& layer = net_.layer[l];
+        layer.gamma[c] += layer.gammaStep[c] * net_.rampLength;
+        layer.beta[c] += layer.betaStep[c] * net_.rampLength;
+        layer.gammaStep[c] = layer.betaStep[c] = 0;
+      }
+    net_.rampStep = net_.rampLength = 0;
+    weights_.foldTaps();
+  }
+
+  const Kernels& kernels_;
+  PlayFunction play_ = nullptr;
+  Network net_{};
+  Weights weights_;
+  Film film_;
+};
+
+}  // namespace tubetwin

@@ -1,0 +1,148 @@
+// A twin's weights as a kernel wants them: laid out layer by layer, Snake and FiLM folded in.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "tubetwin/layers.h"
+#include "tubetwin/memory.h"
+#include "tubetwin/network.h"
+#include "tubetwin/twin_file.h"
+
+namespace tubetwin {
+
+// The shapes that have a kernel of their own; every other plays through plain.h.
+enum class Layout { anyShape, columns16, rows4, rows8 };
+
+inline Layout layoutOf(const Architecture& shape) {
+  if (shape.kernelSize != 3) return Layout::anyShape;
+  if (shape.channels == 16 && !shape.dense && shape.fullMix) return Layout::columns16;
+  if (shape.channels == 4 && shape.dense && !shape.fullMix) return Layout::rows4;
+  if (shape.channels == 8 && shape.dense && !shape.fullMix) return Layout::rows8;
+  return Layout::anyShape;
+}
+
+class Weights {
+ public:
+  // Takes the memory of `twin`'s weights, and of the histories, which the layers point to. [main-thread]
+  void place(Memory& memory, const Twin& twin) {
+    shape_ = twin.architecture;
+    layout_ = layoutOf(shape_);
+    const std::size_t L = shape_.layers, C = shape_.channels;
+    std::size_t columns = 0;
+    for (int l = 0; l < shape_.layers; l++) columns += history(l);
+    histories_ = memory.take<float>(Part::delayLines, columns * C);
+    layers_ = memory.take<Layer>(Part::weights, L);
+    lift_ = memory.take<float>(Part::weights, C);
+    liftBias_ = memory.take<float>(Part::weights, C);
+    taps_ = memory.take<float>(Part::weights, twin.taps.size());
+    still_ = memory.take<float>(Part::weights, folded() ? twin.taps.size() : 0);
+    mix_ = memory.take<float>(Part::weights, L * mixSize());
+    for (float** values : {&tapsBias_, &unit_, &mixBias_, &head_, &gamma_, &beta_, &gammaStep_, &betaStep_})
+      *values = memory.take<float>(Part::weights, L * C);
+    alpha_ = memory.take<float>(Part::weights, folded() ? 0 : L * C);
+  }
+
+  // Fills it, all but FiLM's gamma and beta. [main-thread]
+  void load(const Twin& twin, Network& network) {
+    link();
+    network.shape = shape_;
+    network.layer = layers_;
+    network.lift = lift_;
+    network.liftBias = liftBias_;
+    std::copy(twin.lift.begin(), twin.lift.end(), lift_);
+    std::copy(twin.liftBias.begin(), twin.liftBias.end(), liftBias_);
+    std::copy(twin.taps.begin(), twin.taps.end(), taps_);
+    std::copy(twin.tapsBias.begin(), twin.tapsBias.end(), tapsBias_);
+    double headBias = twin.headBias;
+    for (int l = 0; l < shape_.layers; l++) {
+      for (int c = 0; c < shape_.channels; c++) headBias += loadHead(twin, l, c);
+      if (l + 1 < shape_.layers) loadMix(twin, l);
+    }
+    network.headBias = static_cast<float>(headBias);
+  }
+
+  // FiLM's scale goes into the taps, so that it costs nothing while no knob moves. [audio-thread]
+  void foldTaps() noexcept {
+    if (!folded()) return;
+    const int C = shape_.channels, inputs = shape_.dense ? C : 1;
+    for (int l = 0; l < shape_.layers; l++)
+      for (int j = 0; j < shape_.kernelSize; j++)
+        for (int o = 0; o < C; o++)
+          for (int i = 0; i < inputs; i++) {
+            const int at = (j * C + o) * inputs + i;
+            layers_[l].still[at] = layers_[l].taps[at] * layers_[l].gamma[o];
+          }
+  }
+
+  Layout layout() const { return layout_; }
+  // What FiLM's gamma and beta are counted in: (layers, channels).
+  const float* unit() const { return unit_; }
+  const float* tapsBias() const { return tapsBias_; }
+
+ private:
+  static constexpr double kPi = 3.14159265358979323846;
+
+  bool folded() const { return layout_ != Layout::anyShape; }
+  std::size_t history(int l) const { return static_cast<std::size_t>(shape_.kernelSize - 1) * shape_.dilations[l]; }
+  std::size_t mixSize() const {
+    return static_cast<std::size_t>(shape_.channels) * (shape_.fullMix ? shape_.channels : 1);
+  }
+
+  // Lets each layer point at its share.
+  void link() {
+    const std::size_t C = shape_.channels, taps = shape_.kernelSize * C * (shape_.dense ? C : 1);
+    float* history = histories_;
+    for (int l = 0; l < shape_.layers; l++) {
+      Layer& layer = layers_[l];
+      const std::size_t at = l * C;
+      layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0, history,
+               taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
+               gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
+               folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
+      history += this->history(l) * C;
+    }
+  }
+
+  // Snake is scale * bracket + constant (layers.h); unfolded, its scale is 1 and its constant 0.
+  double scale(double alpha) const { return folded() ? kPi / alpha : 1; }
+  double constant(double alpha) const { return folded() ? kPi / alpha * kSnakeConstant + 0.5 / alpha : 0; }
+
+  // Returns what the channel adds to the head's bias.
+  double loadHead(const Twin& twin, int l, int c) {
+    const int at = l * shape_.channels + c;
+    const double alpha = twin.alpha[at];
+    if (!folded()) alpha_[at] = twin.alpha[at];
+    unit_[at] = static_cast<float>(1 / scale(alpha));
+    head_[at] = static_cast<float>(twin.head[at] * scale(alpha));
+    return twin.head[at] * constant(alpha);
+  }
+
+  void loadMix(const Twin& twin, int l) {
+    const int C = shape_.channels;
+    const float* alpha = twin.alpha.data() + l * C;
+    const float* from = twin.mix.data() + l * mixSize();
+    float* to = mix_ + l * mixSize();
+    for (int o = 0; o < C; o++) {
+      double bias = twin.mixBias[l * C + o];
+      for (int i = 0; i < C; i++) {
+        if (!shape_.fullMix && i != o) continue;
+        const int at = shape_.fullMix ? o * C + i : o;
+        to[layout_ == Layout::columns16 ? i * C + o : at] = static_cast<float>(from[at] * scale(alpha[i]));
+        bias += from[at] * constant(alpha[i]);
+      }
+      mixBias_[l * C + o] = static_cast<float>(bias);
+    }
+  }
+
+  Architecture shape_;
+  Layout layout_ = Layout::anyShape;
+  Layer* layers_ = nullptr;
+  float *histories_ = nullptr, *lift_ = nullptr, *liftBias_ = nullptr;
+  float *taps_ = nullptr, *still_ = nullptr, *tapsBias_ = nullptr;
+  float *unit_ = nullptr, *alpha_ = nullptr, *mix_ = nullptr, *mixBias_ = nullptr, *head_ = nullptr;
+  float *gamma_ = nullptr, *beta_ = nullptr, *gammaStep_ = nullptr, *betaStep_ = nullptr;
+};
+
+}  // namespace tubetwin

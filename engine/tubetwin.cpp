@@ -1,0 +1,190 @@
+// The C door: nothing that C++ throws goes through it.
+#include "tubetwin.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "instruction_set.h"
+#include "kernels.h"
+#include "tubetwin/player.h"
+#include "tubetwin/twin_file.h"
+
+using tubetwin::BadTwin;
+using tubetwin::InstructionSet;
+using tubetwin::Kernels;
+using tubetwin::Knob;
+using tubetwin::Part;
+using tubetwin::Player;
+using tubetwin::Twin;
+
+namespace {
+
+constexpr double kLargestCheckError = 1e-4;  // docs/twin-file.md
+constexpr double kCheckWork = 4e9;           // multiply-adds: a monstrous twin still opens in seconds
+
+const Kernels& kernelsOf(InstructionSet set) {
+#if defined(__x86_64__)
+  if (set == InstructionSet::avx512) return tubetwin::kKernelsAvx512;
+  if (set == InstructionSet::avx2) return tubetwin::kKernelsAvx2;
+#endif
+  (void)set;
+  return tubetwin::kKernelsBaseline;
+}
+
+// Raises std::runtime_error if the environment asks for what the machine lacks.
+const Kernels& chosenKernels() {
+  const InstructionSet set = tubetwin::instructionSet();
+  const char* wish = std::getenv("TUBETWIN_ISA");
+  if (wish && *wish && std::strcmp(wish, tubetwin::nameOf(set)) != 0)
+    throw std::runtime_error(std::string("TUBETWIN_ISA=") + wish + ": this machine has no such instruction set");
+  return kernelsOf(set);
+}
+
+double workPerSample(const tubetwin::Architecture& shape) {
+  const double C = shape.channels, wide = shape.dense ? C : 1, mixed = shape.fullMix ? C : 1;
+  return shape.layers * C * (shape.kernelSize * wide + mixed + 10);  // 10: Snake
+}
+
+// Plays the check signal; the largest error relative to the peak.
+double playCheck(Player& player, const Twin& twin) {
+  const tubetwin::Check& check = twin.check;
+  const int knobs = static_cast<int>(twin.knobs.size());
+  const double affordable = kCheckWork / workPerSample(twin.architecture) / check.settings;
+  const int samples = static_cast<int>(std::min<double>(check.samples, std::max(affordable, 1.0)));
+  std::vector<float> out(samples);
+  double peak = 0, error = 0;
+  for (int s = 0; s < check.settings; s++) {
+    for (int k = 0; k < knobs; k++) player.setKnob(k, check.knobs[s * knobs + k]);
+    player.reset();
+    player.process(check.input.data(), out.data(), samples);
+    const float* expected = check.output.data() + static_cast<std::size_t>(s) * check.samples;
+    for (int t = 0; t < samples; t++) {
+      peak = std::max(peak, std::abs(static_cast<double>(expected[t])));
+      const double difference = std::abs(static_cast<double>(out[t]) - expected[t]);
+      error = std::isfinite(difference) ? std::max(error, difference) : HUGE_VAL;
+    }
+  }
+  return error == 0 ? 0 : error / peak;
+}
+
+float normalised(const Knob& knob) {
+  return static_cast<float>((knob.initial - knob.minimum) / (knob.maximum - knob.minimum));
+}
+
+void explain(const char* what, char* error, std::size_t size) {
+  if (error && size) std::snprintf(error, size, "%s", what);
+}
+
+// Runs work(); what it throws becomes `error` and `failed`.
+template <class Result, class Work>
+Result guarded(Result failed, char* error, std::size_t size, const Work& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    explain("not enough memory", error, size);
+  } catch (const std::exception& exception) {
+    explain(exception.what(), error, size);
+  }
+  return failed;
+}
+
+}  // namespace
+
+struct tubetwin_player {
+  tubetwin_player(const Twin& twin, const Kernels& kernels)
+      : player(twin, kernels), description(twin.description), rate(twin.sampleRateHz), knobs(twin.knobs) {
+    checkError = playCheck(player, twin);
+    for (std::size_t k = 0; k < knobs.size(); k++) player.setKnob(static_cast<int>(k), normalised(knobs[k]));
+    player.reset();
+  }
+
+  Player player;
+  std::string description;
+  double rate;
+  std::vector<Knob> knobs;
+  double checkError = 0;
+};
+
+namespace {
+
+tubetwin_player* opened(const Twin& twin, const std::string& name) {
+  auto player = std::make_unique<tubetwin_player>(twin, chosenKernels());
+  if (player->checkError > kLargestCheckError)
+    throw BadTwin(name + ": answers its check signal wrongly (error " + std::to_string(player->checkError) +
+                  " of the peak); the file is damaged, or from a program that computes something else");
+  return player.release();
+}
+
+}  // namespace
+
+tubetwin_player* tubetwin_open(const char* path, char* error, size_t size) {
+  return guarded<tubetwin_player*>(nullptr, error, size, [&] { return opened(tubetwin::loadTwin(path), path); });
+}
+
+tubetwin_player* tubetwin_open_bytes(const void* bytes, size_t count, const char* name, char* error, size_t size) {
+  return guarded<tubetwin_player*>(nullptr, error, size,
+                                   [&] { return opened(tubetwin::readTwin(bytes, count, name), name); });
+}
+
+void tubetwin_close(tubetwin_player* handle) { delete handle; }
+
+const char* tubetwin_description(const tubetwin_player* handle) { return handle->description.c_str(); }
+double tubetwin_sample_rate_hz(const tubetwin_player* handle) { return handle->rate; }
+
+int tubetwin_knob_count(const tubetwin_player* handle) { return static_cast<int>(handle->knobs.size()); }
+const char* tubetwin_knob_name(const tubetwin_player* handle, int knob) { return handle->knobs[knob].name.c_str(); }
+double tubetwin_knob_minimum(const tubetwin_player* handle, int knob) { return handle->knobs[knob].minimum; }
+double tubetwin_knob_maximum(const tubetwin_player* handle, int knob) { return handle->knobs[knob].maximum; }
+double tubetwin_knob_default(const tubetwin_player* handle, int knob) { return handle->knobs[knob].initial; }
+
+void tubetwin_set_knob(tubetwin_player* handle, int knob, float value) { handle->player.setKnob(knob, value); }
+void tubetwin_set_ramp(tubetwin_player* handle, int samples) { handle->player.setRamp(samples); }
+
+int tubetwin_load_cabinet(tubetwin_player* handle, const float* response, long samples, char* error, size_t size) {
+  return guarded(-1, error, size, [&] {
+    if (samples < 0 || samples > 2 * handle->rate)
+      throw std::invalid_argument("an impulse response may last up to 2 s");
+    for (long i = 0; i < samples; i++)
+      if (!std::isfinite(response[i])) throw std::invalid_argument("the impulse response is not finite");
+    handle->player.loadCabinet(response, static_cast<int>(samples));
+    return 0;
+  });
+}
+
+void tubetwin_process(tubetwin_player* handle, const float* in, float* out, long samples) {
+  for (long done = 0; done < samples;) {
+    const int count = static_cast<int>(std::min(samples - done, 1L << 24));
+    handle->player.process(in + done, out + done, count);
+    done += count;
+  }
+}
+
+void tubetwin_reset(tubetwin_player* handle) { handle->player.reset(); }
+int tubetwin_latency(const tubetwin_player* handle) { return handle->player.latency(); }
+double tubetwin_check_error(const tubetwin_player* handle) { return handle->checkError; }
+
+const char* tubetwin_memory_part(int part) {
+  static const char* const names[] = {"delay_lines", "weights", "film", "scratch", "cabinet", "padding", "player"};
+  return part >= 0 && part <= tubetwin::kParts ? names[part] : nullptr;
+}
+
+size_t tubetwin_memory_bytes(const tubetwin_player* handle, int part) {
+  return part == tubetwin::kParts ? sizeof(Player) : handle->player.bytes(static_cast<Part>(part));
+}
+
+const char* tubetwin_instruction_set(void) { return tubetwin::nameOf(tubetwin::instructionSet()); }
+
+const char* tubetwin_instruction_sets(int index) {
+  const int widest = static_cast<int>(tubetwin::widestInstructionSet());
+  return index >= 0 && index <= widest ? tubetwin::nameOf(static_cast<InstructionSet>(index)) : nullptr;
+}

@@ -1,0 +1,308 @@
+"""The booklet of the demo: what twin and amp played, as a page of players, plots and tables."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soundfile
+from scipy.signal import oaconvolve
+
+from tubetwin import cabinet, datasheet, metrics, playlist, plots, probes
+from tubetwin.playlist import STAIRS, SWEEP, Jobs, Samples
+from tubetwin.report import Clip, Dial, Page
+from tubetwin.twin import Twin
+
+PEAK = 0.9  # of what is written: just below full scale
+FADE_SECONDS = 0.02
+EXCERPT_SECONDS = 0.025  # of a waveform: two periods of the low E, and each still readable
+WINDOW_SECONDS = 0.25  # of an error that is followed over time
+SOFT_DB, HARD_DB = -24.0, -6.0  # of the tones whose harmonics are shown
+
+FIGURES: dict[str, Callable[..., Any]] = {
+    "ESR": lambda y, p, _: metrics.esr(y, p),
+    "ESR pre-emphasised": lambda y, p, _: metrics.esr_pre(y, p),
+    "ESR above 4 kHz": lambda y, p, rate: metrics.band_esr(y, p, rate, 4000.0),
+    "level error (dB)": lambda y, p, _: metrics.gain_error_db(y, p),
+    "spectrum error (dB)": metrics.spectrum_error_db,
+    "envelope error (dB)": metrics.envelope_error_db,
+}
+
+Answers = Mapping[str, Samples]
+"""What came out of the twin or the amp, by the name of the job."""
+
+
+# ---- What was heard ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All answers, cut to the part of the music that is compared."""
+
+    twin: Twin
+    jobs: Jobs  # music and test signals, cut likewise
+    answers: Mapping[str, Answers]  # "amp" if there is one, and "twin"
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        return self.twin.sample_rate_hz
+
+    @property
+    def volts(self) -> float | None:
+        """What full scale is at the speaker, if anyone knows."""
+        return (self.twin.levels or {}).get("output_full_scale_volts")
+
+    @property
+    def music(self) -> list[str]:
+        """The names of the settings, and of the sweep."""
+        return list(playlist.settings_for(self.twin.knobs)) + [SWEEP] * bool(self.twin.knobs)
+
+    def of(self, name: str) -> dict[str, Samples]:
+        """Source -> its answer to one job, the amp first so that it is drawn below."""
+        return {source: answers[name] for source, answers in self.answers.items()}
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """How far the twin is off, for every piece of music; nothing without an amp."""
+        if "amp" not in self.answers:
+            return {}
+        pairs = {n: [a.astype(float) for a in self.of(n).values()] for n in self.music}
+        return {
+            name: {key: float(figure(*pair, self.rate)) for key, figure in FIGURES.items()}
+            for name, pair in pairs.items()
+        }
+
+
+# ---- Sounds ------------------------------------------------------------------------------------
+
+
+def through(ir: Samples, samples: Samples) -> Samples:
+    """The same sound from a cabinet, as long as before."""
+    return np.asarray(oaconvolve(samples, ir)[: len(samples)], np.float32)
+
+
+def gain_for(sounds: Iterable[Samples]) -> float:
+    """One gain for all: the loudest peaks at `PEAK`, the others stay as loud beside it."""
+    return PEAK / max(1e-9, *(float(np.abs(sound).max()) for sound in sounds))
+
+
+def encoded(samples: Samples, sample_rate_hz: int) -> bytes:
+    """A sound for a web page: MP3, or Ogg Vorbis where libsndfile lacks it; faded at both ends."""
+    fade = min(round(FADE_SECONDS * sample_rate_hz), len(samples) // 2)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    samples = samples.copy()
+    samples[:fade] *= ramp
+    samples[len(samples) - fade :] *= ramp[::-1]
+    mp3 = "MP3" in soundfile.available_formats()
+    kind = ("MP3", "MPEG_LAYER_III") if mp3 else ("OGG", "VORBIS")
+    sound = io.BytesIO()
+    quality = {"compression_level": 0.3, "bitrate_mode": "VARIABLE"} if mp3 else {}
+    soundfile.write(sound, samples, sample_rate_hz, format=kind[0], subtype=kind[1], **quality)
+    return sound.getvalue()
+
+
+# ---- The page ----------------------------------------------------------------------------------
+
+CIRCUIT = (
+    "The amp is an EL84 amp of our own design, solved as a circuit at four times the sample rate: "
+    "it is simulated, and nobody's product.",
+    "No training ever heard this music; whether the settings are new to the twin depends on its "
+    "session.",
+)
+
+
+def _dials(heard: Heard, name: str) -> list[Dial]:
+    setting = heard.jobs[name].setting
+    dials = []
+    for knob in heard.twin.knobs:
+        value = setting.get(knob.name, knob.default)
+        if isinstance(value, np.ndarray):
+            dials.append(Dial(knob.name, f"{value[0]:.3g} to {value[-1]:.3g}", None))
+        else:
+            dials.append(Dial(knob.name, f"{value:g}", knob.normalise(value)))
+    return dials
+
+
+def _listen(page: Page, heard: Heard, esr: Mapping[str, float]) -> None:
+    """The players: DI, twin, and the cabinet behind twin and amp, at gains that all share."""
+    ir = cabinet.design(heard.rate)
+    di = heard.jobs[heard.music[0]].di
+    every = [sound for name in heard.music for sound in heard.of(name).values()]
+    dry_gain, cabinet_gain = gain_for(every), gain_for(through(ir, sound) for sound in every)
+    di_clip = Clip("Dry DI", encoded(gain_for([di]) * di, heard.rate))
+    players = []
+    for name in heard.music:
+        sounds = heard.of(name)
+        clips = [di_clip, Clip("Twin", encoded(dry_gain * sounds["twin"], heard.rate), "twin")]
+        for source in reversed(sounds):
+            wet = encoded(cabinet_gain * through(ir, sounds[source]), heard.rate)
+            clips.append(Clip(f"{source.capitalize()} + cabinet", wet, source))
+        note = f"ESR {esr[name]:.4f}" if name in esr else ""
+        players.append(page.player(name, clips, _dials(heard, name), note, chosen=2))
+    page.section(
+        "Hear it",
+        "Press play, then switch the source: it changes at once and keeps its place. All settings "
+        "share one gain without and one with the cabinet, so that a clean amp stays as much "
+        "softer than a cranked one as it is on stage.",
+    )
+    page.rack(*players)
+
+
+def _figures(page: Page, figures: Mapping[str, Mapping[str, float]]) -> None:
+    page.section(
+        "How close it comes",
+        "ESR is the energy of the error over that of the amp: 0 is perfect, 1 is what silence "
+        "scores, 0.01 is an error 20 dB below the sound. No gain or delay was fitted.",
+    )
+    page.table(
+        ("", *FIGURES),
+        [
+            (name, *(f"{v:.4f}" if "ESR" in key else f"{v:+.2f}" for key, v in row.items()))
+            for name, row in figures.items()
+        ],
+    )
+
+
+def _waveforms(page: Page, heard: Heard) -> None:
+    di = heard.jobs[heard.music[0]].di
+    length = round(EXCERPT_SECONDS * heard.rate)
+    start = min(probes.loudest(di, 2 * length) + length, max(0, len(di) - length))
+    page.section(
+        "Waveforms",
+        "A loud moment, close up: look for the blue line leaving the middle of the amber one.",
+    )
+    page.plots(
+        *(
+            plots.waveforms(
+                name,
+                {source: y[start : start + length] for source, y in heard.of(name).items()},
+                heard.rate,
+                heard.volts,
+            )
+            for name in heard.music
+        )
+    )
+
+
+def _spectra(page: Page, heard: Heard) -> None:
+    page.section(
+        "Spectra",
+        "The whole excerpt in twelfths of an octave, without the cabinet: look at the treble, "
+        "where twins go wrong first.",
+    )
+    drawings = []
+    for name in heard.music:
+        found = {source: probes.spectrum_db(y, heard.rate) for source, y in heard.of(name).items()}
+        hz = found["twin"][0]
+        drawings.append(plots.spectra(name, hz, {source: db for source, (_, db) in found.items()}))
+    page.plots(*drawings)
+
+
+def _distortion(page: Page, heard: Heard) -> None:
+    """Transfer curves, then the harmonics of a soft and a hard tone."""
+    names = playlist.shown(playlist.settings_for(heard.twin.knobs))
+    unit = "V" if heard.volts else "full scale"
+    curves: list[str] = []
+    soft: list[str] = []
+    hard: list[str] = []
+    for name in names:
+        steady = {
+            source: probes.settled(y, heard.rate) for source, y in heard.of(f"tone {name}").items()
+        }
+        edges = {
+            source: np.stack([y.max(axis=1), y.min(axis=1)]) * (heard.volts or 1.0)
+            for source, y in steady.items()
+        }
+        curves.append(plots.transfer(name, probes.STEPS_DB, edges, unit))
+        for drawings, db in ((soft, SOFT_DB), (hard, HARD_DB)):
+            step = int(np.argmin(np.abs(probes.STEPS_DB - db)))
+            levels = {
+                source: metrics.harmonics(y[step], probes.TONE_HZ, heard.rate)
+                for source, y in steady.items()
+            }
+            drawings.append(plots.harmonics(f"{name}, tone at {db:g} dB", levels))
+    page.section(
+        "Transfer curves",
+        f"The highest and the lowest point of a {probes.TONE_HZ:g} Hz tone that grows: where the "
+        "lines stop fanning out it clips, and where up and down differ it makes even harmonics.",
+    )
+    page.plots(*curves)
+    page.section(
+        "Harmonics",
+        "What the amp adds to that tone, soft and hard: each blue cross belongs inside its amber "
+        "circle.",
+    )
+    page.plots(*soft, *hard)
+
+
+def _knobs(page: Page, heard: Heard) -> None:
+    """What every knob does to a soft sound, and the first one to a tone."""
+    levels = heard.twin.levels or {}
+    ratio = levels.get("output_full_scale_volts", 1.0) / levels.get("input_full_scale_volts", 1.0)
+    drawings = []
+    for knob in heard.twin.knobs[1:]:
+        gains: dict[str, dict[str, Any]] = {source: {} for source in heard.answers}
+        for value in map("{:g}".format, playlist.travel(knob)):
+            for source, y in heard.of(f"{knob.name} {value}").items():
+                hz, gain_db = probes.response_db(y, heard.rate)
+                gains[source][value] = gain_db + 20 * np.log10(ratio)
+        drawings.append(plots.responses(knob.name, hz, gains))
+    if heard.twin.knobs:
+        first = heard.twin.knobs[0]
+        steady = {s: probes.settled(y, heard.rate) for s, y in heard.of(STAIRS).items()}
+        db = {s: probes.levels_db(y.ravel(), y.shape[1]) for s, y in steady.items()}
+        positions = playlist.travel(first, playlist.STAIRS_STEPS)
+        drawings.append(plots.levels(first.name, f"{first.name} on the panel", positions, db))
+        page.section(
+            "Knobs",
+            "Every knob from end to end with the others at rest: what it does to a soft sound, and "
+            "for the first one how loud a tone gets.",
+        )
+        page.plots(*drawings)
+
+
+def _sweep(page: Page, heard: Heard) -> None:
+    """The level over the position of the turning knob, and that of the error if there is an amp."""
+    knob = heard.twin.knobs[0]
+    sounds = heard.of(SWEEP)
+    window = min(round(WINDOW_SECONDS * heard.rate), len(sounds["twin"]))
+    if "amp" in sounds:
+        sounds["error"] = sounds["twin"] - sounds["amp"]
+    positions = np.asarray(heard.jobs[SWEEP].setting[knob.name])[window // 2 :: window]
+    db = {source: probes.levels_db(y, window) for source, y in sounds.items()}
+    turned = positions[: len(db["twin"])]
+    page.section(
+        "A turning knob",
+        "The music again while the knob turns without a pause: the error should stay as far below "
+        "the sound as it does when nothing moves.",
+    )
+    page.plots(plots.levels(SWEEP, f"{knob.name}, turning while the music plays", turned, db))
+
+
+def build(heard: Heard, measured: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The page as HTML, and the figures on it."""
+    figures = heard.figures()
+    introduction = (
+        "One small file that answers to its knobs, beside the circuit it learned from."
+        if figures
+        else "One small file that answers to its knobs."
+    )
+    page = Page(f"Hear the twin: {heard.twin.name}", introduction, "tubetwin demo")
+    _listen(page, heard, {name: row["ESR"] for name, row in figures.items()})
+    if figures:
+        _figures(page, figures)
+    for part in (_waveforms, _spectra, _distortion, _knobs):
+        part(page, heard)
+    if heard.twin.knobs:
+        _sweep(page, heard)
+    page.section("The numbers", "Measured just now, on this machine, on the twin as loaded.")
+    page.table(("", "value", "how it was measured"), datasheet.table(measured))
+    page.section("How this page was made")
+    page.items(
+        "The twin is played by the native engine, sample for sample as it plays live.",
+        "The cabinet is one impulse response, the same for twin and amp, and makes nothing louder.",
+        "Sounds on this page are compressed; the WAV files beside it are not.",
+        *(CIRCUIT if figures else ()),
+    )
+    return page.html(), figures

@@ -1,0 +1,389 @@
+"""Capture a rig: plan where its knobs stand, play a guitar through it, keep what comes out.
+
+A plan spreads the settings evenly over the panel (a scrambled Sobol sequence: I. M. Sobol, 1967;
+A. B. Owen, "Randomly permuted (t,m,s)-nets", 1995), with corners and edges, because that is where
+a twin that never heard them errs most. Every take plays a passage of its own, so that neither the
+settings nor the passages of validation and test are ever trained on.
+
+The amp is any function of samples: (DI, setting) -> recording. `record` writes a session folder,
+described in `session.py`; a capture that was interrupted goes on where it stopped.
+"""
+
+import fcntl
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from hashlib import sha256
+from itertools import count, islice
+from math import floor, log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from tubetwin import audio
+from tubetwin.files import BadInput, replacing
+from tubetwin.knobs import Knob, Setting, normalise
+
+STRETCH = 1.12  # puts each knob exactly at either end in (1 - 1/1.12)/2 = 5 % of the settings
+LOUD = 1e-3  # -60 dBFS: a DI with such a peak must be answered by something
+PARTIAL = (
+    "session.json.partial"  # the promise of a session; becomes session.json with the last take
+)
+
+Plan = Sequence[tuple[Setting, str]]
+"""What to record, in order: (setting, split)."""
+
+Amp = Callable[[np.ndarray, Setting], np.ndarray]
+"""A rig: DI (samples,) and a setting -> the recording (samples,), sample for sample."""
+
+
+# ---- Where the knobs stand ---------------------------------------------------------------------
+
+
+def _rounded(knob: Knob, value: float) -> float:
+    """As a player would read it: to a hundredth, or a thousandth of a shorter travel."""
+    decimals = max(2, 3 - floor(log10(knob.maximum - knob.minimum)))
+    return min(max(round(float(value), decimals), knob.minimum), knob.maximum)
+
+
+def _spread(
+    knobs: Sequence[Knob], lows: Sequence[float], stretch: float, rng: np.random.Generator
+) -> Iterator[dict[str, float]]:
+    """Endless settings from one Sobol sequence over low…maximum, stretched about the centre."""
+    from scipy.stats import qmc  # a second to import, and workers never plan
+
+    sobol = qmc.Sobol(max(len(knobs), 1), seed=rng)
+    while True:
+        for point in sobol.random(64):
+            ends = np.clip(0.5 + stretch * (point - 0.5), 0.0, 1.0)
+            yield {
+                knob.name: _rounded(knob, low + end * (knob.maximum - low))
+                for knob, low, end in zip(knobs, lows, ends, strict=False)  # ends: one if no knobs
+            }
+
+
+def _corners(
+    knobs: Sequence[Knob], lows: Sequence[float], most: int, rng: np.random.Generator
+) -> list[dict[str, float]]:
+    """Settings with every knob at one of its ends; all of them, or `most` different ones."""
+    every = 2 ** min(len(knobs), 62)
+    corners = rng.choice(every, size=min(every, most), replace=False)
+    return [
+        {
+            knob.name: knob.maximum if corner >> i & 1 else low
+            for i, (knob, low) in enumerate(zip(knobs, lows, strict=True))
+        }
+        for corner in sorted(map(int, corners))
+    ]
+
+
+def _held_out(
+    settings: Iterator[dict[str, float]], number: int, taken: list[dict[str, float]]
+) -> list[dict[str, float]]:
+    """The next `number` settings that nobody has taken yet; now they are taken."""
+    fresh = (s for s in islice(settings, 1000 * number) if s not in taken or not s)
+    chosen = []  # an amp without knobs has one setting, {}, which every take may have
+    for setting in islice(fresh, number):
+        chosen.append(setting)
+        taken.append(setting)
+    if len(chosen) < number:
+        raise BadInput(f"the knobs have too few positions to hold out {number}: widen a range")
+    return chosen
+
+
+def _lows(knobs: Sequence[Knob], floors: Mapping[str, float]) -> list[float]:
+    unknown = set(floors) - {knob.name for knob in knobs}
+    if unknown:
+        raise BadInput(f"a floor is given for {sorted(unknown)[0]!r}, which is no knob of this amp")
+    lows = [floors.get(knob.name, knob.minimum) for knob in knobs]
+    for knob, low in zip(knobs, lows, strict=True):
+        if not knob.minimum <= low < knob.maximum:
+            raise BadInput(f"the floor {low:g} of knob {knob.name} must lie within its range")
+    return lows
+
+
+def plan(
+    knobs: Sequence[Knob], settings: int, seed: int, floors: Mapping[str, float] | None = None
+) -> list[tuple[Setting, str]]:
+    """Choose the settings of a capture: as many as asked to train on, and others to judge by.
+
+    Training settings are corners of the panel (at most a quarter of them) and a Sobol sequence
+    over all of it, stretched so that knobs also stand exactly at their ends. Validation (an
+    eighth, 2 to 24) and test (a sixth, 4 to 48) come from two other sequences.
+
+    Args:
+        knobs: the panel; may be empty.
+        settings: number of training settings.
+        seed: of everything random here.
+        floors: knob name -> the lowest panel value in corners, validation and test, for a knob
+            that mutes the amp at its minimum.
+    Returns:
+        (setting, split) for every take; no held-out setting occurs twice.
+    Raises:
+        BadInput: fewer than one setting, a negative seed, a floor out of range, or a panel with
+            too few positions.
+    """
+    if settings < 1 or seed < 0:
+        raise BadInput(f"a plan needs at least 1 setting and a seed from 0, not {settings}, {seed}")
+    lows = _lows(knobs, floors or {})
+    minima = [knob.minimum for knob in knobs]
+    corner, train, validation, test = map(
+        np.random.default_rng, np.random.SeedSequence(seed).spawn(4)
+    )
+    heard = _corners(knobs, lows, settings // 4, corner)
+    heard += islice(_spread(knobs, minima, STRETCH, train), settings - len(heard))
+    taken = list(heard)
+    judges = min(max(2, settings // 8), 24), min(max(4, settings // 6), 48)
+    chosen = {
+        "train": heard,
+        "validation": _held_out(_spread(knobs, lows, 1.0, validation), judges[0], taken),
+        "test": _held_out(_spread(knobs, lows, 1.0, test), judges[1], taken),
+    }
+    return [(setting, split) for split, group in chosen.items() for setting in group]
+
+
+# ---- One take ----------------------------------------------------------------------------------
+
+
+def _play(amp: Amp, di: np.ndarray, setting: Setting, path: Path, sample_rate_hz: int) -> None:
+    """Play one passage at one setting and keep the take, unless it cannot be right."""
+    recording = np.asarray(amp(di, setting), np.float32)
+    panel = ", ".join(f"{name} {value:g}" for name, value in setting.items()) or "its one setting"
+    if recording.shape != di.shape:
+        raise BadInput(f"the amp at {panel} answers {di.shape} samples with {recording.shape}")
+    if not np.isfinite(recording).all():
+        raise BadInput(f"the amp at {panel} answers with samples that are not finite numbers")
+    if not recording.any() and np.abs(di).max() > LOUD:  # a knob at 0 still leaks a little
+        raise BadInput(f"the amp at {panel} is silent: is it switched on and connected?")
+    audio.write(path, recording, sample_rate_hz)
+
+
+def _is_recorded(path: Path, length_samples: int, sample_rate_hz: int) -> bool:
+    """Takes are written whole or not at all, so the header tells."""
+    try:
+        header = soundfile.info(str(path))
+    except soundfile.SoundFileError:
+        return False
+    return bool(header.frames == length_samples and header.samplerate == sample_rate_hz)
+
+
+def _obey() -> None:
+    """In a worker: stop at once on Ctrl-C, and never outlive a parent that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def follow() -> None:
+        multiprocessing.parent_process().join()  # type: ignore[union-attr]
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _play_all(jobs: Sequence[Callable[[], None]], processes: int, done: Callable[[], None]) -> None:
+    """Run all jobs on `processes` cores, calling `done` after each."""
+    if processes < 2:
+        for job in jobs:
+            job()
+            done()
+        return
+    context = multiprocessing.get_context("forkserver")  # no threads or locks are inherited
+    with ProcessPoolExecutor(processes, context, initializer=_obey) as pool:
+        try:
+            for future in as_completed([pool.submit(job) for job in jobs]):
+                future.result()
+                done()
+        except BrokenProcessPool as error:
+            raise BadInput(
+                "a worker was killed, perhaps for want of memory: run it again to go on, with "
+                "fewer processes"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+# ---- The folder --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder: a second capture into it is refused. The lock dies with the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise BadInput(f"cannot capture into {folder}: {error.strerror or error}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput(f"another capture is writing to {folder}: wait for it to end") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _passages(
+    passage: Callable[[int], np.ndarray], seeds: Sequence[int], plan: Plan
+) -> list[np.ndarray]:
+    """One passage for each take; what a held-out take plays, no other split may play."""
+    passages, played = [], dict[bytes, str]()
+    for seed, (_, split) in zip(seeds, plan, strict=True):
+        passages.append(np.asarray(passage(seed), np.float32))
+        digest = sha256(passages[-1].tobytes()).digest()
+        if played.setdefault(digest, split) != split:
+            raise BadInput("two splits would play the same passage: give every seed its own DI")
+    return passages
+
+
+def _begin(folder: Path, promise: dict[str, Any], passages: Sequence[np.ndarray]) -> np.ndarray:
+    """Write di.wav and the partial description, with each take's passage; return the DI."""
+    foreign = [p.name for p in folder.iterdir() if p.name[0] != "." and p.name != PARTIAL]
+    if foreign:
+        raise BadInput(f"{folder} already holds {foreign[0]}: choose a new or empty folder")
+    start = 0
+    for take, samples in zip(promise["takes"], passages, strict=True):
+        take |= {"start_samples": start, "length_samples": len(samples)}
+        start += len(samples)
+    di = np.concatenate(passages)
+    with replacing(folder / PARTIAL) as temporary:
+        temporary.write_text(json.dumps(promise, indent=1, ensure_ascii=False), "utf-8")
+    audio.write(folder / "di.wav", di, promise["sample_rate_hz"])
+    (folder / "takes").mkdir()
+    return di
+
+
+def _resume(folder: Path, promise: dict[str, Any], first: np.ndarray) -> np.ndarray:
+    """Take up an interrupted capture if it is this one; complete `promise`, return the DI."""
+    try:
+        begun = json.loads((folder / PARTIAL).read_text("utf-8"))
+        takes = [dict(take) for take in begun["takes"]]
+        places = [(take.pop("start_samples"), take.pop("length_samples")) for take in takes]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder / PARTIAL} is broken: delete {folder} and start anew") from error
+    di = audio.read(folder / "di.wav").samples[:, 0]
+    same = begun | {"takes": takes} == promise and np.array_equal(di[: len(first)], first)
+    if not same or sum(length for _, length in places) != len(di):
+        raise BadInput(
+            f"{folder} holds an interrupted capture of something else (another rig, plan, seed or "
+            "DI): repeat its own command to finish it, or choose another folder"
+        )
+    promise["takes"] = begun["takes"]
+    (folder / "takes").mkdir(exist_ok=True)
+    for stray in (folder / "takes").glob(".*"):  # of a process that was killed while writing
+        stray.unlink()
+    return di
+
+
+def _promise(
+    rig: str,
+    knobs: Sequence[Knob],
+    plan: Plan,
+    sample_rate_hz: int,
+    seed: int,
+    levels: Mapping[str, float] | None,
+) -> dict[str, Any]:
+    """session.json as it will be, but for the places of the passages in the DI."""
+    if not plan:
+        raise BadInput("a plan without settings records nothing")
+    for setting, _ in plan:
+        normalise(knobs, setting)  # refuses what is unknown or out of range
+        if len(setting) < len(knobs):
+            raise BadInput(f"a setting must place all {len(knobs)} knobs, not only {dict(setting)}")
+    return {
+        "format": 1,
+        "rig": rig,
+        "sample_rate_hz": sample_rate_hz,
+        "knobs": [asdict(knob) for knob in knobs],
+        "di": "di.wav",
+        "seed": int(seed),
+        "levels": dict(levels) if levels else None,
+        "latency_samples": 0,
+        "takes": [
+            {"file": f"takes/{i:04}.wav", "setting": dict(setting), "split": split}
+            for i, (setting, split) in enumerate(plan, 1)
+        ],
+    }
+
+
+def _record_missing(
+    folder: Path,
+    promise: dict[str, Any],
+    di: np.ndarray,
+    amp: Amp,
+    processes: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Play every take that is not yet there."""
+    jobs, rate = [], promise["sample_rate_hz"]
+    for take in promise["takes"]:
+        path, length = folder / take["file"], take["length_samples"]
+        if not _is_recorded(path, length, rate):
+            played = di[take["start_samples"] :][:length]
+            jobs.append(partial(_play, amp, played, take["setting"], path, rate))
+    takes = len(promise["takes"])
+    done = count(takes - len(jobs))
+
+    def tell() -> None:
+        if progress:
+            progress(next(done), takes)
+
+    tell()
+    _play_all(jobs, processes, tell)
+
+
+# ---- The capture -------------------------------------------------------------------------------
+
+
+def record(
+    folder: Path | str,
+    *,
+    rig: str,
+    knobs: Sequence[Knob],
+    plan: Plan,
+    passage: Callable[[int], np.ndarray],
+    amp: Amp,
+    sample_rate_hz: int,
+    seed: int,
+    levels: Mapping[str, float] | None = None,
+    processes: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Record a session; interrupted, the same call goes on where it stopped.
+
+    Args:
+        folder: new, empty, or holding the interrupted beginning of this very session.
+        rig: what is recorded, in words.
+        knobs: the amp's panel.
+        plan: what to record, as from `plan`.
+        passage: seed -> a stretch of DI, (samples,) float32; another one for every seed.
+        amp: the rig; with more than one process it must be picklable.
+        sample_rate_hz: of passages and takes.
+        seed: of the passages.
+        levels: `input_full_scale_volts` and `output_full_scale_volts`, or None if unknown.
+        processes: takes that are played at once.
+        progress: called with (takes done, takes in all).
+    Raises:
+        BadInput: the folder holds anything else or is being written to, a setting is out of
+            range, or the amp answers with a wrong length, NaN or dead silence.
+    """
+    folder = Path(folder)
+    promise = _promise(rig, knobs, plan, sample_rate_hz, seed, levels)
+    seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(plan))]
+    with _alone(folder):
+        if (folder / "session.json").exists():
+            raise BadInput(f"{folder} already holds a session: choose another folder or delete it")
+        if (folder / PARTIAL).is_file() and (folder / "di.wav").is_file():
+            di = _resume(folder, promise, np.asarray(passage(seeds[0]), np.float32))
+        else:
+            di = _begin(folder, promise, _passages(passage, seeds, plan))
+        _record_missing(folder, promise, di, amp, processes, progress)
+        os.replace(folder / PARTIAL, folder / "session.json")

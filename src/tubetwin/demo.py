@@ -1,0 +1,215 @@
+"""The demo: hear a twin at five settings and on a turning knob, beside the amp it was made from.
+
+The playlist goes through the twin's engine and, if the twin's rig is the simulated reference amp,
+through that circuit as well. No training ever heard this audio, so that whatever the page shows is
+what the twin does with a guitar it does not know.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tubetwin import amp, audio, booklet, cabinet, datasheet, engine, playlist
+from tubetwin.booklet import Answers, Heard, gain_for, through
+from tubetwin.capture import _obey
+from tubetwin.files import BadInput, replacing
+from tubetwin.playlist import Job, Jobs, Samples
+from tubetwin.twin import Twin, bundled, load
+
+PROCESSES = 2
+TWIN_WORK = 0.2  # of the circuit's, for each sample
+MANIFEST = "demo.json"
+MADE_BY = "tubetwin demo"
+UNFINISHED = ".unfinished-"
+
+
+# ---- Playing -----------------------------------------------------------------------------------
+
+
+def _work(job: Job) -> float:
+    """Samples, with those of a moving knob counted as dear as they were measured to be."""
+    return len(job.di) * (2.5 if job.moves else 1.0)
+
+
+@contextmanager
+def _circuit(jobs: Jobs, sample_rate_hz: int) -> Iterator[dict[str, Future[Samples]]]:
+    """The simulated amp, answering all jobs in processes of its own, the longest first."""
+    if not jobs:
+        yield {}
+        return
+    context = multiprocessing.get_context("forkserver")  # no threads or locks are inherited
+    with ProcessPoolExecutor(PROCESSES, context, initializer=_obey) as pool:
+        longest = sorted(jobs, key=lambda name: _work(jobs[name]), reverse=True)
+        try:
+            yield {
+                name: pool.submit(amp.render, jobs[name].di, jobs[name].setting, sample_rate_hz)
+                for name in longest
+            }
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _play(
+    twin: Path,
+    jobs: Jobs,
+    circuit_jobs: Jobs,
+    sample_rate_hz: int,
+    progress: Callable[[float], None] | None,
+) -> tuple[Answers, Answers]:
+    """The answers of twin and amp, both at work at once."""
+    answers: dict[str, Samples] = {}
+    total = sum(map(_work, circuit_jobs.values())) + sum(map(_work, jobs.values())) * TWIN_WORK
+
+    with _circuit(circuit_jobs, sample_rate_hz) as futures:
+
+        def tell() -> None:
+            solved = sum(_work(circuit_jobs[n]) for n, future in futures.items() if future.done())
+            if progress:
+                progress((solved + sum(_work(jobs[n]) for n in answers) * TWIN_WORK) / total)
+
+        for name, job in jobs.items():
+            answers[name] = engine.render(twin, job.di, job.setting)
+            tell()
+        for _ in as_completed(futures.values()):
+            tell()
+        return answers, {name: futures[name].result() for name in circuit_jobs}
+
+
+# ---- The folder --------------------------------------------------------------------------------
+
+
+def _earlier(folder: Path) -> list[Path]:
+    """The files of an earlier demo in the folder, which a new one replaces.
+
+    Raises:
+        BadInput: there is anything else in it.
+    """
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is a file: give a folder for the demo")
+    ours: set[str] = set()
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if manifest["made_by"] == MADE_BY:
+            ours = {MANIFEST, *manifest["files"]}
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for path in found:
+        if path.name not in ours:
+            raise BadInput(f"{folder} holds {path.name}, which no demo made: choose another folder")
+    return found
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder whose files move to `folder` together, if the block succeeds.
+
+    It lies inside, so that the folder may be a mounted volume or the one the user stands in.
+    """
+    earlier, fresh = _earlier(folder), not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+    except OSError as error:
+        raise BadInput(f"cannot write into {folder}: {error.strerror or error}") from error
+    try:
+        yield unfinished
+        for path in earlier:
+            path.unlink()
+        for path in unfinished.iterdir():
+            os.replace(path, folder / path.name)
+    except OSError as error:
+        raise BadInput(f"cannot write into {folder}: {error.strerror or error}") from error
+    finally:
+        for left in folder.glob(UNFINISHED + "*"):  # also of a demo that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        if fresh:
+            with suppress(OSError):  # it is not empty: all went well
+                folder.rmdir()
+
+
+def _write_sounds(folder: Path, di: Samples, sounds: Mapping[str, Samples], rate: int) -> None:
+    """WAV files without and with the cabinet, one gain for all of each kind."""
+    audio.write(folder / "0-di.wav", min(1.0, gain_for([di])) * di, rate, "PCM_24")
+    ir = cabinet.design(rate)
+    dry_gain = gain_for(sounds.values())
+    cabinet_gain = gain_for(through(ir, sound) for sound in sounds.values())
+    for name, sound in sounds.items():
+        audio.write(folder / f"{name}.wav", dry_gain * sound, rate, "PCM_24")
+        wet = cabinet_gain * through(ir, sound)
+        audio.write(folder / f"{name}-cabinet.wav", wet, rate, "PCM_24")
+
+
+# ---- The demo ----------------------------------------------------------------------------------
+
+
+def _is_reference(twin: Twin) -> bool:
+    """Whether the twin was made from the amp that we can simulate, and knows its knobs."""
+    rig = str(twin.provenance.get("rig", "")).lower()
+    return "reference amp" in rig and {k.name for k in twin.knobs} == {k.name for k in amp.KNOBS}
+
+
+def run(
+    folder: Path | str,
+    di: Path | str | None = None,
+    twin: Path | str = "standard",
+    compare: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Render a twin at five settings and on one knob sweep, and write sounds and a page.
+
+    Args:
+        folder: new, empty, or holding an earlier demo, which is replaced.
+        di: a recording of a dry guitar, up to ten minutes; None: a synthetic one.
+        twin: a bundled twin's name, or a file.
+        compare: also solve the reference amp, for the first seconds of the DI, if it is the
+            twin's rig.
+        progress: called now and then with the finished share, 0…1.
+    Returns:
+        The page, `index.html`. Beside it are WAV files, 24 bit, where one gain holds for all
+        without a cabinet and another for all with one; and demo.json with the figures.
+    Raises:
+        BadInput: the folder holds something else or cannot be written; no such twin; a DI that is
+            no sound, silent or too long. Nothing is left half-written.
+    """
+    folder, path = Path(folder), bundled(twin)
+    loaded = load(path)
+    rate = loaded.sample_rate_hz
+    samples = playlist.read_di(Path(di) if di else None, rate)
+    with _whole(folder) as unfinished:
+        music = playlist.music(loaded.knobs, samples)
+        signals = playlist.signals(loaded.knobs, rate)
+        part = playlist.excerpt(samples, rate)
+        compared = {name: job.part(part) for name, job in music.items()} | signals
+        solved = compared if compare and _is_reference(loaded) else {}
+        twin_answers, amp_answers = _play(path, music | signals, solved, rate, progress)
+
+        sounds = {f"{i}-{_slug(n)}-twin": twin_answers[n] for i, n in enumerate(music, 1)}
+        if solved:
+            sounds |= {f"{i}-{_slug(n)}-amp": amp_answers[n] for i, n in enumerate(music, 1)}
+        _write_sounds(unfinished, samples, sounds, rate)
+
+        cut = {name: y[part] if name in music else y for name, y in twin_answers.items()}
+        answers = ({"amp": amp_answers} if solved else {}) | {"twin": cut}
+        _write_page(unfinished, Heard(loaded, compared, answers), path)
+    return folder / "index.html"
+
+
+def _slug(name: str) -> str:
+    return "-".join(name.lower().split())
+
+
+def _write_page(folder: Path, heard: Heard, twin: Path) -> None:
+    page, figures = booklet.build(heard, datasheet.measure(twin))
+    with replacing(folder / "index.html") as temporary:
+        temporary.write_text(page, "utf-8")
+    files = sorted(path.name for path in folder.iterdir())
+    manifest = {"made_by": MADE_BY, "twin": str(twin), "files": files, "figures": figures}
+    with replacing(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1), "utf-8")

@@ -1,0 +1,272 @@
+"""Plots as SVG text, ready to stand inside a page.
+
+The amp is always a wide amber line, the twin a thin blue one on top of it, so that where they agree
+both show; the colours are from the palette of Okabe and Ito, which the colour-blind can tell apart.
+matplotlib draws and is loaded with the first plot.
+"""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Curves = Mapping[str, ArrayLike]
+"""What is drawn, by its name in the legend; the names in `LINES` have a look of their own."""
+
+SMALLEST_ESR = 1e-6  # the scale ends here: nothing that was ever trained comes closer
+QUIETEST_DB = -120.0  # where a logarithm of nothing is drawn
+SIZE = (400, 270)  # of a plot, in CSS pixels: its letters stay readable on a telephone
+
+TEXT, SOFT, EDGE = "#ece4d8", "#a99f92", "#332d27"
+LOOK: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text
+    "font.size": 11,
+    "text.color": TEXT,
+    "axes.facecolor": "none",
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": SOFT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": EDGE,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "legend.frameon": False,
+    "legend.labelcolor": "linecolor",
+}
+
+
+class Line(NamedTuple):
+    """How one source is drawn, in every plot of every page."""
+
+    colour: str
+    width: float
+    marker: str
+
+
+LINES = {
+    "amp": Line("#e69f00", 4.0, "o"),
+    "twin": Line("#56b4e9", 1.4, "x"),
+    "error": Line("#cc79a7", 1.4, "+"),
+    "seen": Line("#009e73", 1.4, "o"),
+    "unseen": Line("#f0e442", 1.4, "x"),
+}
+OTHER = Line(SOFT, 1.4, "o")
+
+
+# ---- The axes ----------------------------------------------------------------------------------
+
+
+class _Plot:
+    """A pair of axes in the look of the page."""
+
+    def __init__(self, title: str, x_label: str, y_label: str) -> None:
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        self.look, self.title = LOOK | {"svg.hashsalt": title + x_label + y_label}, title
+        self.context: Callable[..., Any] = matplotlib.rc_context
+        with self.context(self.look):
+            inches = (SIZE[0] / 72, SIZE[1] / 72)
+            self.figure = Figure(inches, layout="constrained", facecolor="none")
+            self.axes = self.figure.add_subplot(xlabel=x_label, ylabel=y_label)
+            self.axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
+
+    def line(self, source: str, x: ArrayLike, y: ArrayLike, **more: Any) -> None:
+        look = LINES.get(source, OTHER)
+        style: dict[str, Any] = {"color": look.colour, "linewidth": look.width, "label": source}
+        self.axes.plot(np.asarray(x), np.asarray(y), **(style | more))
+
+    def dots(self, source: str, x: ArrayLike, y: ArrayLike) -> None:
+        look = LINES.get(source, OTHER)
+        hollow = {"markerfacecolor": "none", "markersize": 8.0 if look.marker == "o" else 6.0}
+        self.line(source, x, y, linestyle="", linewidth=0, marker=look.marker, **hollow)
+
+    def hertz(self, low: float, high: float) -> None:
+        ticks = [hz for hz in (50, 100, 200, 500, 1000, 2000, 5000, 10000) if low <= hz <= high]
+        self.axes.set(xscale="log", xlim=(low, high))
+        self.axes.set_xticks(ticks, [f"{hz / 1000:g}k" if hz >= 1000 else str(hz) for hz in ticks])
+        self.axes.minorticks_off()
+
+    def decades(self) -> None:
+        """A logarithmic axis of ratios that are read as percentages: 0.01 is 1 %."""
+        self.axes.set_yscale("log")
+        low, high = self.axes.get_ylim()
+        low = 10 ** np.floor(np.log10(low))
+        high = 10 ** np.ceil(np.log10(high))
+        self.axes.set_ylim(max(low, SMALLEST_ESR / 2), max(high, 10 * low))
+
+    def svg(self) -> str:
+        with self.context(self.look):
+            handles = dict(zip(*reversed(self.axes.get_legend_handles_labels()), strict=True))
+            self.axes.legend(
+                handles.values(),
+                handles.keys(),
+                loc="lower right",
+                bbox_to_anchor=(1.02, 0.97),
+                ncols=len(handles) or 1,
+                handlelength=1.2,
+                columnspacing=1.2,
+            )
+            drawn = io.StringIO()
+            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            self.figure.savefig(drawn, format="svg", metadata=nothing)
+        return _inline(drawn.getvalue(), self.title)
+
+
+def _inline(svg: str, title: str) -> str:
+    """matplotlib's SVG file as an element of a page: no prologue, no names that could clash."""
+    body = svg[svg.index("<defs>", svg.index("<svg")) :]
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    box = f'viewBox="0 0 {SIZE[0]} {SIZE[1]}"'
+    return f'<svg {box} role="img" aria-label="{escape(title)}">{body}'
+
+
+def _finite_db(values: ArrayLike) -> NDArray[np.float64]:
+    """Decibels that can be drawn."""
+    numbers = np.nan_to_num(np.asarray(values, float), nan=QUIETEST_DB, neginf=QUIETEST_DB)
+    return np.asarray(np.maximum(numbers, QUIETEST_DB))
+
+
+def _real(values: ArrayLike) -> NDArray[np.float64]:
+    """Ratios that a logarithmic scale can show, those that do not exist left out."""
+    numbers = np.asarray(values, float)
+    return np.asarray(np.maximum(numbers[np.isfinite(numbers)], SMALLEST_ESR))
+
+
+# ---- Sound -------------------------------------------------------------------------------------
+
+
+def waveforms(
+    title: str, curves: Curves, sample_rate_hz: float, full_scale_volts: float | None = None
+) -> str:
+    """The same few milliseconds of every source, over each other.
+
+    Args:
+        title: printed above.
+        curves: source -> (samples,), full scale 1.0.
+        sample_rate_hz: of all of them.
+        full_scale_volts: what 1.0 was at the speaker; None: the axis stays in full scale.
+    Returns:
+        SVG, as of all plots here.
+    """
+    unit = "speaker (V)" if full_scale_volts else "output (full scale = 1)"
+    plot = _Plot(title, "time (ms)", unit)
+    for source, samples in curves.items():
+        volts = np.asarray(samples, float) * (full_scale_volts or 1.0)
+        plot.line(source, 1000 * np.arange(len(volts)) / sample_rate_hz, volts)
+    plot.axes.margins(x=0)
+    return plot.svg()
+
+
+def spectra(title: str, hz: ArrayLike, curves_db: Curves, range_db: float = 80.0) -> str:
+    """Levels over frequency, as far as they lie within `range_db` of the loudest."""
+    plot = _Plot(title, "frequency (Hz)", "level (dB)")
+    frequency = np.asarray(hz, float)
+    levels = {source: _finite_db(level) for source, level in curves_db.items()}
+    for source, level in levels.items():
+        plot.line(source, frequency, level)
+    plot.hertz(float(frequency.min()), float(frequency.max()))
+    loudest = max(float(level.max()) for level in levels.values())
+    plot.axes.set_ylim(loudest - range_db, loudest + 5)
+    return plot.svg()
+
+
+def transfer(title: str, input_db: ArrayLike, peaks: Mapping[str, ArrayLike], unit: str) -> str:
+    """Both peaks of the answer to a tone, over the level of the tone: where it bends it distorts.
+
+    Args:
+        title: printed above.
+        input_db: (steps,) peak of the tone, in dB re full scale.
+        peaks: source -> (2, steps), the highest and the lowest point of its answer.
+        unit: of the answer.
+    """
+    plot = _Plot(title, "tone at the jack (dB re full scale)", f"peaks of the answer ({unit})")
+    for source, both in peaks.items():
+        for edge in np.asarray(both, float):
+            plot.line(source, input_db, edge)
+    return plot.svg()
+
+
+def harmonics(title: str, levels_db: Curves, floor_db: float = -90.0) -> str:
+    """Every harmonic of a tone relative to the fundamental: source -> (harmonics,) dB, H1 first."""
+    plot = _Plot(title, "harmonic", "dB re fundamental")
+    count = 1
+    for source, levels in levels_db.items():
+        level = _finite_db(levels)
+        count = max(count, len(level))
+        order = np.arange(1, len(level) + 1)
+        plot.dots(source, order[level >= floor_db], level[level >= floor_db])
+    plot.axes.set(xlim=(0.5, count + 0.5), ylim=(floor_db, 6))
+    plot.axes.set_xticks(np.arange(1, count + 1))
+    plot.axes.grid(visible=False, axis="x")
+    return plot.svg()
+
+
+def responses(title: str, hz: ArrayLike, curves_db: Mapping[str, Mapping[str, ArrayLike]]) -> str:
+    """Frequency responses at several positions of one knob, each named where its line ends.
+
+    Args:
+        title: printed above, the knob's name as a rule.
+        hz: (frequencies,).
+        curves_db: source -> position as printed -> (frequencies,) gain in dB.
+    """
+    plot = _Plot(title, "frequency (Hz)", "gain (dB)")
+    frequency = np.asarray(hz, float)
+    for source, positions in curves_db.items():
+        for gain_db in positions.values():
+            plot.line(source, frequency, _finite_db(gain_db))
+    for position, gain_db in next(iter(curves_db.values())).items():
+        end = (frequency[-1], _finite_db(gain_db)[-1])
+        plot.axes.annotate(position, end, (4, -4), textcoords="offset points")
+    plot.hertz(float(frequency.min()), float(frequency.max()))
+    return plot.svg()
+
+
+def levels(title: str, x_label: str, x: ArrayLike, curves_db: Curves) -> str:
+    """Levels over a knob or over time: source -> (points,) dB."""
+    plot = _Plot(title, x_label, "level (dB)")
+    for source, level in curves_db.items():
+        plot.line(source, x, _finite_db(level))
+    plot.axes.margins(x=0.02)
+    return plot.svg()
+
+
+def esr_by_setting(title: str, groups: Curves) -> str:
+    """The ESR of every setting, best to worst, with the median of each group as a line.
+
+    Args:
+        title: printed above.
+        groups: "seen", "unseen" or another name -> (settings,) ESR; NaN is left out.
+    """
+    plot = _Plot(title, "settings, from best to worst (%)", "ESR")
+    for source, values in groups.items():
+        esr = np.sort(_real(values))
+        if len(esr):
+            plot.dots(source, 100 * (np.arange(len(esr)) + 0.5) / len(esr), esr)
+            plot.axes.axhline(float(np.median(esr)), color=LINES.get(source, OTHER).colour, lw=1)
+    plot.decades()
+    plot.axes.set_xlim(0, 100)
+    return plot.svg()
+
+
+def esr_by_distance(title: str, groups: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> str:
+    """Does a setting suffer for being far from those that were trained?
+
+    Args:
+        title: printed above.
+        groups: name -> distances to the nearest trained setting, and the ESR there.
+    """
+    plot = _Plot(title, "distance to the nearest trained setting (1 = a knob's travel)", "ESR")
+    for source, (distance, esr) in groups.items():
+        values = np.asarray(esr, float)
+        known = np.isfinite(values)
+        plot.dots(source, np.asarray(distance, float)[known], _real(values))
+    plot.decades()
+    return plot.svg()

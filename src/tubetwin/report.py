@@ -1,0 +1,230 @@
+"""One HTML page with players to enjoy, plots and tables to check, and nothing to download.
+
+Sounds, plots, style and script are all inside the file: it can be mailed, and opens in any browser.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tubetwin import plots
+
+# ---- The page ----------------------------------------------------------------------------------
+
+
+class Clip(NamedTuple):
+    """A source to listen to."""
+
+    name: str
+    encoded: bytes  # MP3 or Ogg
+    kind: str = ""  # "amp" or "twin": the colour of its switch
+
+
+class Dial(NamedTuple):
+    """A knob as it stands, for a small drawing of it."""
+
+    name: str
+    value: str  # as printed on the panel, or words: "2 to 9"
+    turn: float | None  # 0…1 of its travel; None: no pointer
+
+
+def _dial(dial: Dial) -> str:
+    pointer = ""
+    if dial.turn is not None:
+        angle = -150 + 300 * dial.turn
+        pointer = f'<path d="M22 22V8" transform="rotate({angle:.0f} 22 22)"/>'
+    knob = f'<svg viewBox="0 0 44 44" aria-hidden="true"><circle cx="22" cy="22" r="18"/>{pointer}'
+    return f"<figure>{knob}</svg><b>{escape(dial.value)}</b>{escape(dial.name)}</figure>"
+
+
+class Page:
+    """Builds one self-contained HTML page, from top to bottom."""
+
+    def __init__(self, title: str, introduction: str, generator: str = "tubetwin") -> None:
+        """Args: the heading, one sentence under it, and what the source names as its maker."""
+        self.title, self.generator = title, generator
+        self.body = [f"<header><h1>{escape(title)}</h1><p>{escape(introduction)}</p></header>"]
+        self.clips: list[bytes] = []  # embedded so far: a sound used twice is stored once
+        self.players = 0
+
+    def section(self, heading: str, *paragraphs: str) -> None:
+        """Start a section; the paragraphs say in plain words what follows."""
+        self.body.append(f"<h2>{escape(heading)}</h2>")
+        self.body += [f"<p>{escape(text)}</p>" for text in paragraphs]
+
+    def plots(self, *drawings: str) -> None:
+        """SVGs side by side, as many as the screen is wide."""
+        figures = "".join(f"<figure>{svg}</figure>" for svg in drawings)
+        self.body.append(f'<div class="plots">{figures}</div>')
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table of text."""
+        titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+        lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        text = "".join(f"<tr>{line}</tr>" for line in lines)
+        table = f"<table><thead><tr>{titles}</tr></thead><tbody>{text}</tbody></table>"
+        self.body.append(f'<div class="table">{table}</div>')
+
+    def items(self, *texts: str) -> None:
+        """A list of sentences."""
+        self.body.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>")
+
+    def rack(self, *players: str) -> None:
+        """Players, as made by `player`, side by side."""
+        self.body.append(f'<div class="rack">{"".join(players)}</div>')
+
+    def player(
+        self,
+        name: str,
+        clips: Sequence[Clip],
+        dials: Sequence[Dial] = (),
+        note: str = "",
+        chosen: int = 0,
+    ) -> str:
+        """One player that switches between sources of equal length without losing its place.
+
+        Args:
+            name: of the setting.
+            clips: what to switch between.
+            dials: where the knobs stand.
+            note: a few words beside the name.
+            chosen: which clip is heard first.
+        Returns:
+            HTML for `rack`.
+        """
+        self.players += 1
+        switches = "".join(self._switch(clip, i == chosen) for i, clip in enumerate(clips))
+        knobs = f'<div class="knobs">{"".join(map(_dial, dials))}</div>' if dials else ""
+        head = f'<header><h3>{escape(name)}</h3><span class="note">{escape(note)}</span></header>'
+        transport = (
+            f'<div class="transport"><button aria-label="Play or pause {escape(name)}">▶</button>'
+            f'<input type="range" min="0" max="1" step="any" value="0" aria-label="Position in '
+            f'{escape(name)}"><time>0:00</time></div>'
+        )
+        return (
+            f'<section class="player">{head}{knobs}{transport}'
+            f'<fieldset class="clips">{switches}</fieldset></section>'
+        )
+
+    def _switch(self, clip: Clip, chosen: bool) -> str:
+        checked = " checked" if chosen else ""
+        choice = f'<input type="radio" name="player-{self.players}"{checked}>'
+        return (
+            f'<div class="{clip.kind}"><label>{choice}<span>{escape(clip.name)}</span></label>'
+            f"<audio controls {self._sound(clip.encoded)}></audio></div>"
+        )
+
+    def _sound(self, encoded: bytes) -> str:
+        if encoded in self.clips:
+            return f'data-same-as="clip-{self.clips.index(encoded)}"'
+        self.clips.append(encoded)
+        kind = "ogg" if encoded.startswith(b"OggS") else "mpeg"
+        data = base64.b64encode(encoded).decode("ascii")
+        return f'id="clip-{len(self.clips) - 1}" src="data:audio/{kind};base64,{data}"'
+
+    def html(self) -> str:
+        """The whole page."""
+        ours = resources.files("tubetwin")
+        style = ours.joinpath("report.css").read_text("utf-8")
+        script = ours.joinpath("report.js").read_text("utf-8") if self.players else ""
+        return (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<meta name="generator" content="{escape(self.generator)}">'
+            f"<title>{escape(self.title)}</title>\n<style>\n{style}</style></head>\n<body>\n"
+            + "\n".join(self.body)
+            + f"\n<script>\n{script}</script>\n</body></html>\n"
+        )
+
+
+# ---- The page of an evaluation -----------------------------------------------------------------
+
+
+def evaluation_page(report: Mapping[str, Any]) -> str:
+    """What `tubetwin evaluate` found, as a page.
+
+    Args:
+        report: as from `evaluation.evaluate`.
+    """
+    page = Page(
+        f"{report['name']}: how close it comes",
+        f"A twin against recordings of its amp, {report['rig']}, played by the engine.",
+    )
+    groups = {"seen": "train", "unseen": "test"}
+    rows = {
+        group: [row for row in report["settings"] if row["split"] == split and not row["silent"]]
+        for group, split in groups.items()
+    }
+    _summary_section(page, report, list(groups))
+    _plots_section(page, {group: found for group, found in rows.items() if found})
+    _worst_section(page, rows["unseen"] or rows["seen"])
+    page.section("How it was measured")
+    page.items(
+        "ESR is the energy of the error over the energy of the recording, pooled inside a setting;"
+        " 0 is perfect, 1 is what silence scores, 0.01 is an error 20 dB below the sound.",
+        "No gain or delay was fitted: a twin that is too loud or too late has earned its error.",
+        "The audio comes from the native engine, the one that plays, not from the trained network.",
+        "Settings are held out whole; the first receptive field of each take is not judged.",
+    )
+    return page.html()
+
+
+def _figure(value: float | None, form: str = ".4f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _summary_section(page: Page, report: Mapping[str, Any], groups: Sequence[str]) -> None:
+    page.section("The short of it", "Settings that training saw and settings it never saw, apart.")
+    keys = ("median", "p90", "worst")
+    page.table(
+        ("", "median ESR", "90 % are below", "worst", "settings", "what was played"),
+        [
+            (group, *(_figure(found[key]) for key in keys), str(found["count"]), found["what"])
+            for group in groups
+            for found in [report[group]]
+        ],
+    )
+
+
+def _plots_section(page: Page, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def column(key: str) -> dict[str, NDArray[np.float64]]:
+        return {group: np.array([row[key] for row in rows[group]], float) for group in rows}
+
+    page.section(
+        "Every setting",
+        "Each mark is one position of all knobs, the lines are medians: the gap between the two "
+        "groups is the price of turning knobs. Marks that rise to the right in the second plot "
+        "would ask for more takes.",
+    )
+    esr, treble, distance = column("esr"), column("esr_above_4khz"), column("distance")
+    drawings = [
+        plots.esr_by_setting("ESR by setting", esr),
+        plots.esr_by_setting("ESR above 4 kHz", treble),
+    ]
+    if "unseen" in rows:
+        far = {"unseen": (distance["unseen"], esr["unseen"])}
+        drawings.insert(1, plots.esr_by_distance("ESR by distance", far))
+    page.plots(*drawings)
+
+
+def _worst_section(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
+    worst = sorted(rows, key=lambda row: -(row["esr"] or 0.0))[:8]
+    page.section("Where it is worst", "The settings to listen to first.")
+    page.table(
+        ("setting", "ESR", "pre-emphasised", "level error (dB)", "spectrum error (dB)"),
+        [
+            (
+                ", ".join(f"{name} {value:g}" for name, value in row["setting"].items()) or "-",
+                _figure(row["esr"]),
+                _figure(row["esr_pre"]),
+                _figure(row["gain_error_db"], "+.2f"),
+                _figure(row["spectrum_error_db"], ".2f"),
+            )
+            for row in worst
+        ],
+    )

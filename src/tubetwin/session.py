@@ -1,0 +1,401 @@
+"""A session: one rig's takes in a folder, each a passage of the DI recorded at one setting.
+
+    session.json   the rig, its knobs and levels; every take's setting, split and passage
+    di.wav         what was played into the amp
+    takes/*.wav    what came out: one file a take, sample for sample against its passage
+
+Training learns from the takes of split `train`, keeps the checkpoint that does best on
+`validation`, and is judged on `test`. Whole settings and whole passages are held out: windows of
+one take share their history, and a score over windows of a known take flatters.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from tubetwin import audio
+from tubetwin.files import BadInput, replacing
+from tubetwin.knobs import Knob, Setting, normalise
+
+FORMAT = 1
+SPLITS = ("train", "validation", "test")
+LEVELS = ("input_full_scale_volts", "output_full_scale_volts")
+
+Samples = npt.NDArray[np.float32]  # (samples,), full scale 1.0
+
+
+# ---- One take, and the description on disk -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Take:
+    """One recording: its file, the setting it was made at, and the passage of the DI it answers."""
+
+    file: str
+    setting: Setting
+    split: str
+    start_samples: int
+    length_samples: int
+
+    @property
+    def end_samples(self) -> int:
+        """The first sample of the DI after the passage."""
+        return self.start_samples + self.length_samples
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if path.with_name(path.name + ".partial").exists():
+        raise BadInput(f"the capture of {path.parent} was interrupted: run it again to finish it")
+    if not path.is_file():
+        raise BadInput(f"{path.parent} is no session folder: it has no {path.name}")
+    try:
+        description = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"cannot read {path} as JSON: {error}") from error
+    if not isinstance(description, dict):
+        raise BadInput(f"{path} must hold one JSON object, not a {type(description).__name__}")
+    return description
+
+
+def _field(data: object, key: str, kind: type, where: str) -> Any:
+    """One value of a JSON object, of the type the format says."""
+    if not isinstance(data, dict) or key not in data:
+        raise BadInput(f"{where} lacks {key!r}")
+    value = data[key]
+    if kind is float and type(value) is int and abs(value) < 2**53:  # JSON may write 5.0 as 5
+        value = float(value)
+    if type(value) is not kind:
+        raise BadInput(f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}")
+    return value
+
+
+def _inside(name: str, where: str) -> str:
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise BadInput(f"{where}: {name!r} must name a file inside the session folder")
+    return name
+
+
+def _knob(data: object, where: str) -> Knob:
+    numbers = (_field(data, key, float, where) for key in ("minimum", "maximum", "default"))
+    return Knob(_field(data, "name", str, where), *numbers)
+
+
+def _take(data: object, knobs: tuple[Knob, ...], where: str) -> Take:
+    file = _inside(_field(data, "file", str, where), where)
+    where = f"{where} ({file})"
+    setting = _field(data, "setting", dict, where)
+    setting = {name: _field(setting, name, float, where) for name in setting}
+    strangers = set(setting) ^ {knob.name for knob in knobs}
+    if strangers:
+        raise BadInput(f"{where}: setting and panel disagree about a knob {sorted(strangers)[0]!r}")
+    try:
+        normalise(knobs, setting)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    split = _field(data, "split", str, where)
+    if split not in SPLITS:
+        raise BadInput(f"{where}: split {split!r} must be one of {', '.join(SPLITS)}")
+    start, length = (_field(data, k, int, where) for k in ("start_samples", "length_samples"))
+    if start < 0 or length < 1:
+        raise BadInput(f"{where}: a passage of {length} samples from {start} makes no sense")
+    return Take(file, setting, split, start, length)
+
+
+def _levels(description: dict[str, Any], where: str) -> dict[str, float] | None:
+    if description.get("levels") is None:
+        return None
+    levels = {k: _field(description["levels"], k, float, f"{where} levels") for k in LEVELS}
+    if not all(0 < volts < float("inf") for volts in levels.values()):
+        raise BadInput(f"{where}: levels must be positive voltages, not {levels}")
+    return levels
+
+
+# ---- What would flatter the score --------------------------------------------------------------
+
+
+def _refuse_shared_settings(takes: Iterable[Take], where: str) -> None:
+    seen: dict[tuple[tuple[str, float], ...], Take] = {}
+    for take in takes:
+        other = seen.setdefault(tuple(sorted(take.setting.items())), take)
+        if other.split != take.split:
+            raise BadInput(
+                f"{where}: {other.file} ({other.split}) and {take.file} ({take.split}) have the "
+                "same setting; a setting belongs to one split"
+            )
+
+
+def _refuse_shared_passages(takes: Iterable[Take], where: str) -> None:
+    reaches: dict[str, Take] = {}  # by split: of the takes that start earlier, the one ending last
+    for take in sorted(takes, key=lambda take: take.start_samples):
+        for other in reaches.values():
+            if other.split != take.split and other.end_samples > take.start_samples:
+                raise BadInput(
+                    f"{where}: {other.file} ({other.split}) and {take.file} ({take.split}) play "
+                    "the same part of the DI; give each split passages of its own, or, if there "
+                    'is only one short DI, say "shared_passages": true'
+                )
+        last = reaches.get(take.split, take)
+        reaches[take.split] = max(last, take, key=lambda take: take.end_samples)
+
+
+# ---- The session -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session folder, described. The audio stays on disk until a take is asked for.
+
+    Attributes:
+        folder: where session.json lies.
+        rig: what was recorded, in words.
+        sample_rate_hz: of the DI and of every take.
+        knobs: the amp's panel, in order.
+        takes: all recordings.
+        di_file: the DI's name inside the folder.
+        seed: that the capture was planned with, or None.
+        levels: volts at full scale of the DI and of the takes (`LEVELS`), or None if unknown.
+        latency_samples: of the recording chain; it is already taken out of the takes.
+        shared_passages: True if held-out takes play passages that training also hears: then only
+            the settings are held out, and a report must say so.
+    """
+
+    folder: Path
+    rig: str
+    sample_rate_hz: int
+    knobs: tuple[Knob, ...]
+    takes: tuple[Take, ...]
+    di_file: str = "di.wav"
+    seed: int | None = None
+    levels: Mapping[str, float] | None = None
+    latency_samples: int = 0
+    shared_passages: bool = False
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Session":
+        """Read a session's description and check it against its files, without reading the audio.
+
+        Raises:
+            BadInput: the folder or a file is missing; session.json is broken, of another format,
+                or places a knob out of range; a file is too short, not mono or of another sample
+                rate; two splits share a setting or, unless the session declares it, a passage.
+        """
+        folder = Path(folder)
+        where = str(folder / "session.json")
+        description = _read_json(folder / "session.json")
+        if description.get("format") != FORMAT:
+            found = description.get("format")
+            raise BadInput(f"{where} has format {found!r}; this version reads format {FORMAT}")
+        knobs = tuple(
+            _knob(knob, f"{where} knob {i}")
+            for i, knob in enumerate(_field(description, "knobs", list, where))
+        )
+        takes = _field(description, "takes", list, where)
+        session = cls(
+            folder=folder,
+            rig=_field(description, "rig", str, where),
+            sample_rate_hz=_field(description, "sample_rate_hz", int, where),
+            knobs=knobs,
+            takes=tuple(_take(take, knobs, f"{where} take {i}") for i, take in enumerate(takes)),
+            di_file=_inside(_field(description, "di", str, where), where),
+            seed=description.get("seed"),
+            levels=_levels(description, where),
+            latency_samples=_field(
+                {"latency_samples": 0} | description, "latency_samples", int, where
+            ),
+            shared_passages=_field(
+                {"shared_passages": False} | description, "shared_passages", bool, where
+            ),
+        )
+        session._check(where)
+        return session
+
+    def save(self) -> None:
+        """Write session.json beside the audio, whole or not at all."""
+        description = {
+            "format": FORMAT,
+            "rig": self.rig,
+            "sample_rate_hz": self.sample_rate_hz,
+            "knobs": [asdict(knob) for knob in self.knobs],
+            "di": self.di_file,
+            "seed": self.seed,
+            "levels": self.levels,
+            "latency_samples": self.latency_samples,
+            "shared_passages": self.shared_passages,
+            "takes": [asdict(take) for take in self.takes],
+        }
+        with replacing(self.folder / "session.json") as temporary:
+            temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
+
+    def of(self, split: str) -> tuple[Take, ...]:
+        """The takes of one split, in order."""
+        return tuple(take for take in self.takes if take.split == split)
+
+    def setting(self, take: Take) -> npt.NDArray[np.float32]:
+        """A take's setting as the network sees it: (knobs,), each 0…1."""
+        return normalise(self.knobs, take.setting)
+
+    @cached_property
+    def whole_di(self) -> Samples:
+        """All of di.wav, read once and kept. Raises BadInput as `audio.read` does."""
+        return audio.read(self.folder / self.di_file).samples[:, 0]
+
+    def di(self, take: Take) -> Samples:
+        """What was played into the amp for a take: (length_samples,) float32, a view.
+
+        Raises:
+            BadInput: the DI cannot be read, or holds NaN or infinity.
+        """
+        return self.whole_di[take.start_samples : take.end_samples]
+
+    def recording(self, take: Take) -> Samples:
+        """What came out of the amp, as long as `di(take)` and aligned with it.
+
+        Raises:
+            BadInput: the take cannot be read, holds NaN or infinity, or is silent though its DI
+                is not.
+        """
+        path = self.folder / take.file
+        recording = audio.read(path).samples[: take.length_samples, 0]
+        if not recording.any() and self.di(take).any():
+            raise BadInput(f"{path} is silent though its DI is not: record it again")
+        return recording
+
+    def _check(self, where: str) -> None:
+        if not self.takes:
+            raise BadInput(f"{where} lists no takes")
+        if len({knob.name.lower() for knob in self.knobs}) < len(self.knobs):
+            raise BadInput(f"{where} has two knobs of one name")
+        self._check_file(self.di_file, max(take.end_samples for take in self.takes))
+        for take in self.takes:
+            self._check_file(take.file, take.length_samples)
+        if self.knobs:
+            _refuse_shared_settings(self.takes, where)
+        if not self.shared_passages:
+            _refuse_shared_passages(self.takes, where)
+
+    def _check_file(self, name: str, needed_samples: int) -> None:
+        path = self.folder / name
+        if not path.is_file():
+            raise BadInput(f"{path} is missing: the session names it")
+        try:
+            header = soundfile.info(str(path))
+        except soundfile.SoundFileError as error:
+            raise BadInput(f"{path} is no sound file: {error}") from error
+        if header.channels != 1 or header.samplerate != self.sample_rate_hz:
+            raise BadInput(
+                f"{path} must be mono at {self.sample_rate_hz} Hz, not {header.channels} channels "
+                f"at {header.samplerate} Hz"
+            )
+        if header.frames < needed_samples:
+            raise BadInput(
+                f"{path} is too short: {header.frames} samples, and the session needs "
+                f"{needed_samples}"
+            )
+
+
+# ---- Windows for training ----------------------------------------------------------------------
+
+
+class Windows(NamedTuple):
+    """A batch of training examples; `history` leading samples of the DI carry no target."""
+
+    di: npt.NDArray[np.float32]  # (batch, history + target)
+    recording: npt.NDArray[np.float32]  # (batch, target), aligned with the end of `di`
+    settings: npt.NDArray[np.float32]  # (batch, knobs), normalised to 0…1
+    take_index: npt.NDArray[np.int64]  # (batch,), into `Segments.takes`
+
+
+def _joined(session: Session, takes: Sequence[Take]) -> Samples:
+    """All recordings one after another, filled in place so that they are in memory only once."""
+    joined = np.empty(sum(take.length_samples for take in takes), np.float32)
+    end = 0
+    for take in takes:
+        start, end = end, end + take.length_samples
+        joined[start:end] = session.recording(take)
+    return joined
+
+
+class Segments:
+    """Random training windows over the takes of one split, drawn alike for one seed.
+
+    Every take is as likely as every other, and within it every window that fits. The recordings
+    of the split are held in memory, and all of the DI: 4 bytes a sample each, so 400 takes of ten
+    seconds at 48 kHz take 1.5 GB.
+
+    Attributes:
+        takes: of the split; `Windows.take_index` points into it.
+        settings: (takes, knobs) float32, normalised to 0…1.
+        energies: (takes,) float32, the mean square of each recording: a loss divides by it, so
+            that a quiet setting counts as much as a loud one.
+        nbytes: of audio in memory.
+    """
+
+    def __init__(
+        self, session: Session, split: str, history_samples: int, target_samples: int, seed: int
+    ) -> None:
+        """Read the takes of `split`.
+
+        Args:
+            session: to draw from.
+            split: "train", "validation" or "test".
+            history_samples: of DI before the first target; the receptive field less one.
+            target_samples: that count in the loss.
+            seed: of the draws.
+        Raises:
+            BadInput: the split has no take, a take is shorter than a window, or audio is bad.
+        """
+        self.takes = session.of(split)
+        self.history_samples, self.target_samples = history_samples, target_samples
+        window = history_samples + target_samples
+        if not self.takes:
+            raise BadInput(f"{session.folder} has no {split} takes")
+        for take in self.takes:
+            if take.length_samples < window:
+                raise BadInput(
+                    f"{session.folder / take.file} is too short: a training window needs {window} "
+                    f"samples, and it has {take.length_samples}"
+                )
+        self._di = session.whole_di
+        self._recordings = _joined(session, self.takes)
+        lengths = np.array([take.length_samples for take in self.takes])
+        self._di_starts = np.array([take.start_samples for take in self.takes])
+        self._recording_starts = np.cumsum(lengths) - lengths
+        self._starts_that_fit = lengths - window + 1
+        self.settings = np.stack([session.setting(take) for take in self.takes])
+        takes = np.split(self._recordings, self._recording_starts[1:])
+        self.energies = np.array(
+            [np.square(take).mean(dtype=np.float64) for take in takes], np.float32
+        )
+        self.nbytes = self._di.nbytes + self._recordings.nbytes
+        self._rng = np.random.default_rng(seed)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Of the random draws, as plain numbers; set it to go on exactly where it was read."""
+        return dict(self._rng.bit_generator.state)
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self._rng.bit_generator.state = dict(state)
+
+    def draw(self, batch: int) -> Windows:
+        """The next `batch` windows, copied out of the takes."""
+        take_index = self._rng.integers(len(self.takes), size=batch)
+        offsets = self._rng.integers(self._starts_that_fit[take_index])
+        di_starts = self._di_starts[take_index] + offsets
+        starts = self._recording_starts[take_index] + offsets + self.history_samples
+        window = self.history_samples + self.target_samples
+        return Windows(
+            di=np.stack([self._di[s : s + window] for s in di_starts]),
+            recording=np.stack([self._recordings[s : s + self.target_samples] for s in starts]),
+            settings=self.settings[take_index],
+            take_index=take_index,
+        )

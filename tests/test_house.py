@@ -1,0 +1,68 @@
+"""The house keeps its order: imports respect the floors, headers stand alone, the README tells the truth."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEADERS = sorted((ROOT / "engine" / "include" / "tubetwin").glob("*.h"))
+
+
+def test_imports_point_down() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_playing_loads_neither_torch_nor_scipy_nor_matplotlib() -> None:
+    heavy = "{'torch', 'scipy', 'numba', 'matplotlib'} & set(sys.modules)"
+    code = f"import sys, tubetwin.engine, tubetwin.cli; assert not {heavy}, {heavy}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.name)
+def test_every_header_compiles_alone(header: Path) -> None:
+    compiler = shutil.which("c++") or shutil.which("g++")
+    assert compiler, "a C++17 compiler is part of the set-up"
+    flags = ["-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-x", "c++"]
+    done = subprocess.run(
+        [compiler, *flags, f"-I{ROOT / 'engine' / 'include'}", str(header)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_room_is_called_utils() -> None:
+    vague = {"utils", "core", "common", "helpers", "misc"}
+    names = {path.stem for path in [*(ROOT / "src" / "tubetwin").rglob("*.py"), *HEADERS]}
+    assert not names & vague
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/numbers.md"])
+def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    missing = [link for link in links if not ((ROOT / document).parent / link).exists()]
+    assert not missing
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    """Every `tubetwin` line of the README is spelt right: its command and options are known."""
+    from tubetwin import amp
+    from tubetwin.cli import cli
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.findall(r"^\s*tubetwin (.+)$", text.replace("\\\n", " "), re.MULTILINE)
+    assert lines
+    knobs = {f"--{knob.option}" for knob in amp.KNOBS}
+    for line in lines:
+        name, *words = line.split("#")[0].split()
+        known = {o for p in cli.commands[name].params for o in p.opts} | {"--help"} | knobs
+        unknown = {word for word in words if word.startswith("-")} - known
+        assert not unknown, f"{line}: {unknown}"
