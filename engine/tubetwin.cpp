@@ -17,6 +17,7 @@
 #include "instruction_set.h"
 #include "kernels.h"
 #include "tubetwin/player.h"
+#include "tubetwin/probe.h"
 #include "tubetwin/twin_file.h"
 
 using tubetwin::BadTwin;
@@ -172,6 +173,15 @@ void tubetwin_process(tubetwin_player* handle, const float* in, float* out, long
 void tubetwin_reset(tubetwin_player* handle) { handle->player.reset(); }
 int tubetwin_latency(const tubetwin_player* handle) { return handle->player.latency(); }
 double tubetwin_check_error(const tubetwin_player* handle) { return handle->checkError; }
+
+int tubetwin_measure(const tubetwin_player* handle, long* latency, long* field, char* error, size_t size) {
+  return guarded(-1, error, size, [&] {
+    const tubetwin::Reach reach = tubetwin::measureReach(handle->player.shape(), handle->player.kernels());
+    *latency = reach.latency;
+    *field = reach.receptiveField;
+    return 0;
+  });
+}
 
 const char* tubetwin_memory_part(int part) {
   static const char* const names[] = {"delay_lines", "weights", "film", "scratch", "cabinet", "padding", "player"};

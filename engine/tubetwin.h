@@ -48,11 +48,16 @@ void tubetwin_process(tubetwin_player*, const float* in, float* out, long sample
 /* Forgets all that was played: silence was for ever, the knobs always stood where they stand. */
 void tubetwin_reset(tubetwin_player*);
 
-/* Samples that the engine adds: 0. */
+/* Samples that the engine adds, as it says of itself: 0. */
 int tubetwin_latency(const tubetwin_player*);
 
 /* The largest error on the check signal when the twin was opened, relative to its peak. */
 double tubetwin_check_error(const tubetwin_player*);
+
+/* Latency and receptive field in samples, measured by an impulse through a network of this twin's
+ * shape. Returns 0 or -1. */
+int tubetwin_measure(const tubetwin_player*, long* latency, long* receptive_field, char* error,
+                     size_t error_size);
 
 /* Memory, part by part: name and bytes; a null name ends the list. */
 const char* tubetwin_memory_part(int part);

@@ -254,15 +254,11 @@ def test_the_future_changes_nothing(made: tuple[Network, bytes]) -> None:
     assert not np.array_equal(a[1500:], b[1500:])
 
 
-@pytest.mark.parametrize("name", ["standard", "lite", "nano"])
-def test_latency_and_receptive_field_by_impulse(name: str) -> None:
-    _, file = make(name)
-    quiet = np.zeros(8000, np.float32)
-    impulse = quiet.copy()
-    impulse[100] = 1
-    changed = np.flatnonzero(render(file, impulse, {}) != render(file, quiet, {}))
-    assert changed[0] == 100
-    assert changed[-1] == 100 + 6139 - 1
+def test_latency_and_receptive_field_by_impulse(made: tuple[Network, bytes]) -> None:
+    network, file = made
+    with Player(file) as player:
+        assert player.measure() == (0, network.receptive_field)
+        assert player.latency_samples == 0
 
 
 def test_it_starts_settled(made: tuple[Network, bytes]) -> None:
@@ -311,7 +307,7 @@ def test_a_knob_arrives_where_it_was_turned_to(made: tuple[Network, bytes]) -> N
     truth = network.play(di, np.array([0.9, 0.85]))
     arrived = 333 + 960 + field
     assert np.abs(sound - truth[333:])[arrived - 333 :].max(initial=0) <= 1e-5
-    assert np.abs(sound - truth[333:])[:500].max() > 1e-3
+    assert np.abs(sound - truth[333:])[:500].max() > 0.01 * np.abs(truth).max()
 
 
 @pytest.mark.parametrize("name", ["standard", "lite", "nano", "five channels"])
@@ -320,19 +316,18 @@ def test_a_moving_knob_follows_a_straight_line_and_never_clicks(name: str) -> No
     t = np.arange(30000)
     di = (0.5 * np.sin(2 * np.pi * 220 / 48000 * t)).astype(np.float32)
 
-    def roughness(seconds: float) -> float:
-        """Fourth difference around the move, relative to the steady sound before and after."""
+    def click(seconds: float) -> float:
+        """The peak of the fourth difference around the move."""
         with Player(file, ramp_seconds=seconds) as player:
             player.set({"Volume": 2}, jump=True)
             player.reset()
             before = player.process(di[:12345])
             player.set({"Volume": 8})
-            sound = np.diff(np.concatenate([before, player.process(di[12345:])]), 4)
-        steady = np.abs(np.concatenate([sound[8000:12000], sound[22000:]])).max()
-        return float(np.abs(sound[12000:22000]).max() / steady)
+            sound = np.concatenate([before, player.process(di[12345:])]).astype(float)
+        return float(np.abs(np.diff(sound, 4)[12000:22000]).max())
 
-    assert roughness(0.02) < 1.3
-    assert roughness(0) > 2 * roughness(0.02)  # the measure does hear a click
+    # Blocks of 64 samples with a fold each would leave a fifteenth of the jump: audible.
+    assert click(0.02) < click(0) / 300
 
 
 def test_moving_knobs_can_be_rendered() -> None:
@@ -341,8 +336,8 @@ def test_moving_knobs_can_be_rendered() -> None:
     sweep = np.linspace(0, 10, len(di))
     sound = render(file, di, {"Volume": sweep, "Bräss": 0.5})
     steady = render(file, di, {"Volume": 0, "Bräss": 0.5})
-    assert np.abs(sound - steady)[:32].max() < 1e-3
-    assert np.abs(sound - steady)[-1000:].max() > 1e-2
+    assert abs(sound[0] - steady[0]) < 1e-6
+    assert np.abs(sound - steady)[-1000:].max() > 0.1 * np.abs(steady).max()
     with pytest.raises(BadInput, match="Volume moves over"):
         render(file, di, {"Volume": sweep[:-1]})
 
@@ -383,7 +378,7 @@ def test_the_cabinet_is_a_convolution(taps: int) -> None:
         for name, size in BLOCKS.items():
             player.reset()
             sound = play_in_blocks(player, di, size)
-            assert np.abs(sound - truth).max() <= 3e-6 * np.abs(truth).max(), f"blocks of {name}"
+            assert np.abs(sound - truth).max() <= 3e-6 * np.abs(dry).max(), f"blocks of {name}"
         assert player.latency_samples == 0
         player.load_cabinet(None)
         player.reset()

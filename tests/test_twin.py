@@ -152,6 +152,10 @@ DESCRIPTIONS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "knob endless": (lambda d: d["knobs"][0].update(maximum=10**400), "'maximum'"),
     "knob infinite": (lambda d: d["knobs"][0].update(maximum=float("inf")), "'tubetwin'"),
     "knobs alike": (lambda d: d["knobs"][1].update(name="VOLUME"), "'knobs'"),
+    "65 knobs": (
+        lambda d: d.update(knobs=[d["knobs"][0] | {"name": f"K{i}"} for i in range(65)]),
+        "'knobs' has 65",
+    ),
     "levels no object": (lambda d: d.update(levels=40), "'levels'"),
     "level negative": (lambda d: d["levels"].update(input_full_scale_volts=-1), "'levels'"),
     "level as text": (lambda d: d["levels"].update(input_full_scale_volts="1"), "_volts'"),

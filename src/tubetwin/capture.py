@@ -36,9 +36,8 @@ from tubetwin.knobs import Knob, Setting, normalise
 
 STRETCH = 1.12  # puts each knob exactly at either end in (1 - 1/1.12)/2 = 5 % of the settings
 LOUD = 1e-3  # -60 dBFS: a DI with such a peak must be answered by something
-PARTIAL = (
-    "session.json.partial"  # the promise of a session; becomes session.json with the last take
-)
+PARTS, JUDGES = 8, {"validation": 6, "test": 7}  # of a DI; training has the parts before
+PARTIAL = "session.json.partial"  # what session.json will say; it has its name with the last take
 
 Plan = Sequence[tuple[Setting, str]]
 """What to record, in order: (setting, split)."""
@@ -150,6 +149,50 @@ def plan(
         "test": _held_out(_spread(knobs, lows, 1.0, test), judges[1], taken),
     }
     return [(setting, split) for split, group in chosen.items() for setting in group]
+
+
+# ---- What is played ----------------------------------------------------------------------------
+
+
+def _passage_seeds(plan: Plan, seed: int) -> list[int]:
+    """One number for each take; its remainder by `PARTS` is the part of a DI that it may play."""
+    drawn = np.random.SeedSequence(seed).generate_state(len(plan)).tolist()
+    return [
+        n - n % PARTS + JUDGES.get(split, n % min(JUDGES.values()))
+        for n, (_, split) in zip(drawn, plan, strict=True)
+    ]
+
+
+def windows(di: np.ndarray, length_samples: int) -> Callable[[int], np.ndarray]:
+    """Passages out of one long DI of your own, for `record`.
+
+    The last two eighths of the DI are kept for validation and test, one each. Within its part a
+    window lies anywhere, so windows of one split may overlap, and those of two splits never do.
+
+    Args:
+        di: (samples,) float32.
+        length_samples: of every passage; at most an eighth of the DI.
+    Returns:
+        seed -> (length_samples,) float32.
+    Raises:
+        BadInput: the DI is too short for that.
+    """
+    part_samples = len(di) // PARTS
+    if not 0 < length_samples <= part_samples:
+        raise BadInput(
+            f"a DI of {len(di)} samples is too short for takes of {length_samples}: it must be "
+            f"{PARTS} times as long, so play longer or make the takes shorter"
+        )
+
+    def passage(seed: int) -> np.ndarray:
+        part = seed % PARTS
+        judge = part in JUDGES.values()
+        first, parts = (part, 1) if judge else (0, min(JUDGES.values()))
+        room = parts * part_samples - length_samples
+        start = first * part_samples + np.random.default_rng(seed).integers(room + 1)
+        return di[start : start + length_samples]
+
+    return passage
 
 
 # ---- One take ----------------------------------------------------------------------------------
@@ -364,7 +407,8 @@ def record(
         rig: what is recorded, in words.
         knobs: the amp's panel.
         plan: what to record, as from `plan`.
-        passage: seed -> a stretch of DI, (samples,) float32; another one for every seed.
+        passage: seed -> a stretch of DI, (samples,) float32; another one for every seed. The seed's
+            remainder by 8 is 6 for validation, 7 for test, less for training; see `windows`.
         amp: the rig; with more than one process it must be picklable.
         sample_rate_hz: of passages and takes.
         seed: of the passages.
@@ -377,7 +421,7 @@ def record(
     """
     folder = Path(folder)
     promise = _promise(rig, knobs, plan, sample_rate_hz, seed, levels)
-    seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(len(plan))]
+    seeds = _passage_seeds(plan, seed)
     with _alone(folder):
         if (folder / "session.json").exists():
             raise BadInput(f"{folder} already holds a session: choose another folder or delete it")

@@ -5,6 +5,7 @@ sample, latency), but here nothing is a formula: the reach and the latency are h
 an impulse, the memory is what the engine allocated, the work is counted on the tensors in the file.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,18 +14,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.numpy
 
 from tubetwin import engine
+from tubetwin.knobs import normalise
 from tubetwin.twin import Twin, load
 
 FORMAT = 1
-BLOCK_SAMPLES = 64  # 1.3 ms at 48 kHz, a usual setting of a sound card
+BLOCK_SAMPLES = 64  # what the engine cuts longer blocks into; 1.3 ms at 48 kHz
 IMPULSE_AT = 100  # not on the edge of a block
-# Through 30 layers the oldest path is many orders quieter than the youngest, far below what float32
-# can add to it: an impulse of 0.1 is heard for 4,000 to 5,000 of 6,139 samples, one of 1e30 to the
-# last. So large, Snake's bounded part vanishes beside its linear one, and nothing overflows yet.
+IMPULSE = 0.5  # of full scale: an ordinary level
+# Through 30 layers the oldest path is some 30 orders quieter than the youngest, far below what
+# float32 can add to it: an impulse at an ordinary level is heard for 4,000 to 5,000 of its 6,139
+# samples, one of 1e30 to the last. It is so large that Snake's bounded part vanishes beside its
+# linear one, and still nothing overflows.
 HUGE = (1e30, 1e32, 1e34, 1e36)
-ORDINARY = 0.5
 TIMED_SECONDS = 0.5
 REPEATS = 9  # the least of them counts: whatever else the machine does only adds
 
@@ -34,41 +38,70 @@ Samples = npt.NDArray[np.float32]
 # ---- By impulse --------------------------------------------------------------------------------
 
 
-def _answer(player: engine.Player, amplitude: float, length: int) -> Samples:
-    """The answer to silence with one sample of `amplitude` in it."""
+def _answer(player: engine.Player, level: float, length: int) -> Samples:
+    """The answer to silence with one sample of `level` in it."""
     di = np.zeros(length, np.float32)
-    di[IMPULSE_AT] = amplitude
+    di[IMPULSE_AT] = level
     player.reset()
-    return np.asarray(player.process(di))
+    return player.process(di)
 
 
-def receptive_field_samples(player: engine.Player, listen_samples: int) -> int:
+def _changed(player: engine.Player, listen_samples: int) -> tuple[npt.NDArray[np.intp], bool]:
+    """Where an impulse changes the output, counted from the impulse, and if all of it is finite."""
+    rest, struck = (_answer(player, x, IMPULSE_AT + listen_samples) for x in (0, IMPULSE))
+    return np.flatnonzero(struck != rest) - IMPULSE_AT, bool(np.isfinite(struck).all())
+
+
+def _amplified(loaded: Twin, player: engine.Player, gain: float) -> bytes:
+    """The twin with a `gain` before its first layer, which no DI could have: inputs are limited.
+
+    Its check signal is silence, where no gain is heard, with the answer that `player` gives.
+    """
+    silence = np.zeros_like(loaded.tensors["check.input"])
+    player.reset()
+    return safetensors.numpy.save(
+        {
+            **loaded.tensors,
+            "lift.weight": loaded.tensors["lift.weight"] * np.float32(gain),
+            "check.input": silence,
+            "check.settings": normalise(loaded.knobs, player.setting)[None],
+            "check.output": player.process(silence)[None],
+        },
+        {"format": "tubetwin", "tubetwin": json.dumps(player.description)},
+    )
+
+
+def receptive_field_samples(loaded: Twin, player: engine.Player) -> int:
     """How many samples of output one sample of DI changes, by bit-exact comparison.
 
-    The engine's memory is finite, so that behind the receptive field the output returns exactly to
-    what silence gives. Where every huge impulse overflows, infinities and NaN take the same paths.
+    The engine remembers no more than its delay lines hold, so behind the receptive field the output
+    is again, to the last bit, what silence gives. Should every huge impulse overflow, infinities
+    and NaN are as good: they take the same paths.
 
     Args:
-        player: of the twin; it is reset.
-        listen_samples: how long to listen after the impulse: more than is expected.
+        loaded: the twin.
+        player: of it, no cabinet; it is reset.
     Returns:
-        from the impulse to the last sample that differs, both included.
+        from the impulse to the last sample that differs, both included; 0 if none does.
     """
-    rest = _answer(player, 0, IMPULSE_AT + listen_samples)
-    answers = [_answer(player, amplitude, len(rest)) for amplitude in HUGE]
-    whole = [answer for answer in answers if np.isfinite(answer).all()] or answers
-    return max(_last(np.flatnonzero(answer != rest)) for answer in whole) - IMPULSE_AT + 1
+    listen_samples = 2 * loaded.architecture.receptive_field_samples + BLOCK_SAMPLES
+    reaches: dict[bool, list[int]] = {True: [], False: []}
+    for level in HUGE:
+        with engine.Player(_amplified(loaded, player, level / IMPULSE)) as loud:
+            changed, finite = _changed(loud, listen_samples)
+        reaches[finite].append(int(changed.max(initial=-1)) + 1)
+    return max(reaches[True] or reaches[False])
 
 
-def _last(places: npt.NDArray[np.intp]) -> int:
-    return int(places[-1]) if len(places) else IMPULSE_AT - 1
+def latency_samples(loaded: Twin, player: engine.Player) -> int | None:
+    """Samples from an impulse to the first of its answer; None: it is never answered.
 
-
-def latency_samples(player: engine.Player, listen_samples: int) -> int | None:
-    """Samples from an impulse of ordinary level to the first of its answer; None: never one."""
-    rest = _answer(player, 0, IMPULSE_AT + listen_samples)
-    heard = np.flatnonzero(_answer(player, ORDINARY, len(rest)) != rest)
-    return int(heard[0]) - IMPULSE_AT if len(heard) else None
+    Args:
+        loaded: the twin.
+        player: of it, no cabinet; it is reset.
+    """
+    changed, _ = _changed(player, loaded.architecture.receptive_field_samples)
+    return int(changed[0]) if len(changed) else None
 
 
 # ---- By counting -------------------------------------------------------------------------------
@@ -102,19 +135,17 @@ def parameters(twin: Twin) -> int:
 # ---- By the clock ------------------------------------------------------------------------------
 
 
-def real_time_factor(player: engine.Player, sample_rate_hz: int) -> float:
-    """CPU seconds per second of sound, in blocks of 64 samples, knobs at rest: below 1 it plays."""
-    noise = np.random.default_rng(0).normal(0, 0.1, round(TIMED_SECONDS * sample_rate_hz))
-    blocks = [noise[i : i + BLOCK_SAMPLES] for i in range(0, len(noise), BLOCK_SAMPLES)]
-    blocks = [block.astype(np.float32) for block in blocks]
+def real_time_factor(player: engine.Player) -> float:
+    """CPU seconds per second of sound, knobs at rest, in the engine's blocks: below 1 it plays."""
+    samples = round(TIMED_SECONDS * player.sample_rate_hz)
+    noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
     player.reset()
     least = float("inf")
     for _ in range(REPEATS):
         start = time.thread_time()
-        for block in blocks:
-            player.process(block)
+        player.process(noise)
         least = min(least, time.thread_time() - start)
-    return least / (len(noise) / sample_rate_hz)
+    return least / TIMED_SECONDS
 
 
 # ---- The data sheet ----------------------------------------------------------------------------
@@ -133,24 +164,22 @@ def measure(twin: Path | str, timing: bool = True) -> dict[str, Any]:
     """
     path = Path(twin)
     loaded = load(path)
-    rate = loaded.sample_rate_hz
     with engine.Player(path) as player:
-        listen = 2 * loaded.architecture.receptive_field_samples + BLOCK_SAMPLES
-        reach = receptive_field_samples(player, listen)
-        latency = latency_samples(player, listen)
+        reach = receptive_field_samples(loaded, player)
+        latency = latency_samples(loaded, player)
         memory = player.memory()
-        factor = real_time_factor(player, rate) if timing else None
+        factor = real_time_factor(player) if timing else None
         check_error = player.check()
     return _described(path, loaded) | {
         "receptive_field_samples": reach,
-        "seconds_of_memory": reach / rate,
+        "seconds_of_memory": reach / loaded.sample_rate_hz,
         "latency_samples": latency,
         "macs": macs(loaded),
         "film_macs_per_move": film_macs_per_move(loaded),
         "parameters": parameters(loaded),
         "file_bytes": path.stat().st_size,
         "delay_line_bytes": memory["delay_lines"],
-        "memory": memory,
+        "memory": memory | {"total": sum(memory.values())},
         "real_time_factor": factor,
         "block_samples": BLOCK_SAMPLES,
         "instruction_set": engine.instruction_set(),

@@ -39,6 +39,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # engine/tubetwin.h: result, then a
     "reset": (None, _HANDLE),
     "latency": (_INT, _HANDLE),
     "check_error": (_DOUBLE, _HANDLE),
+    "measure": (_INT, _HANDLE, _FLOATS, _FLOATS, _TEXT, _SIZE),
     "memory_part": (_TEXT, _INT),
     "memory_bytes": (_SIZE, _HANDLE, _INT),
     "instruction_set": (_TEXT,),
@@ -185,6 +186,24 @@ class Player:
         parts = _until_none(self._library.tubetwin_memory_part)
         count = self._library.tubetwin_memory_bytes
         return {part: int(count(self._open_handle, i)) for i, part in enumerate(parts)}
+
+    def measure(self) -> tuple[int, int]:
+        """Latency and receptive field in samples, measured by an impulse.
+
+        The impulse goes through a network of this twin's shape and kernel, with weights that let
+        it pass: through trained ones its last trace is too faint for any float.
+        """
+        latency, receptive_field = _LONG(), _LONG()
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        if self._library.tubetwin_measure(
+            self._open_handle,
+            ctypes.addressof(latency),
+            ctypes.addressof(receptive_field),
+            message,
+            _MESSAGE_BYTES,
+        ):
+            raise BadInput(message.value.decode(errors="replace"))
+        return latency.value, receptive_field.value
 
     def check(self) -> float:
         """The largest error on the twin's own check signal, relative to its peak."""

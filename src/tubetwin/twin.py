@@ -21,7 +21,7 @@ FORMAT = 1
 TAPS = ("depthwise", "dense")
 MIXES = ("full", "scale")
 KNOB_KEYS = ("name", "minimum", "maximum", "default")
-MOST_CHANNELS = MOST_LAYERS = 64
+MOST_CHANNELS = MOST_LAYERS = MOST_KNOBS = 64
 MOST_TAPS = 16
 LONGEST_FIELD = 2**20  # samples: 22 seconds at 48 kHz
 BUNDLED = Path(__file__).with_name("twins")
@@ -206,6 +206,8 @@ def validate(twin: Twin) -> None:
     names = [knob.name.lower() for knob in twin.knobs]
     if len(set(names)) < len(names):
         raise BadInput(f"'knobs' has two of one name: {', '.join(names)}")
+    if len(names) > MOST_KNOBS:
+        raise BadInput(f"'knobs' has {len(names)}, the most is {MOST_KNOBS}")
     for key, volts in (twin.levels or {}).items():
         if not 0 < volts < float("inf"):
             raise BadInput(f"'levels' {key} must be a positive voltage, not {volts}")

@@ -79,6 +79,8 @@ class Player {
   // Samples that the player adds. [any-thread]
   int latency() const noexcept { return 0; }
   long receptiveField() const noexcept { return net_.receptiveField(); }
+  const Architecture& shape() const noexcept { return net_.shape(); }
+  const Kernels& kernels() const noexcept { return net_.kernels(); }
 
   // Bytes allocated for a part. The player itself, sizeof(Player), comes on top. [main-thread]
   std::size_t bytes(Part part) const { return memory_.bytes(part) + cabinet_.memory().bytes(part); }

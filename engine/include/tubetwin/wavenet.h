@@ -81,6 +81,8 @@ class WaveNet {
     if (net_.rampStep == net_.rampLength) finishRamp();
   }
 
+  const Architecture& shape() const { return net_.shape; }
+  const Kernels& kernels() const { return kernels_; }
   long receptiveField() const {
     long samples = 1;
     for (int l = 0; l < net_.shape.layers; l++) samples += net_.layer[l].memory;

@@ -1,0 +1,225 @@
+"""A page is one whole file that nothing outside can break; plots draw whatever is measured."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from tubetwin import plots, report
+from tubetwin.plots import LINES
+from tubetwin.report import Clip, Dial, Page
+
+RATE = 48000
+VOID = {"meta", "input", "br", "link", "img"}
+SILENCE = np.zeros(1200)
+SOUND = np.random.default_rng(0).normal(0, 0.1, 1200)
+HZ = np.geomspace(50, 16000, 60)
+FLAT = np.zeros(60)
+NOTHING = np.full(60, -np.inf)
+
+
+class Outline(HTMLParser):
+    """Every tag with its attributes; refuses tags that do not nest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def values(self, name: str) -> list[str]:
+        return [attrs[name] for _, attrs in self.tags if name in attrs]
+
+
+def some_page() -> str:
+    page = Page("Twins & <amps>", "What they do.")
+    page.section("Hear it", "Switch.")
+    clips = [Clip("DI", b"one"), Clip("Twin", b"OggS two", "twin")]
+    page.rack(
+        page.player("Clean", clips, [Dial("Volume", "2.5", 0.25)]),
+        page.player("Crunch", clips[:1] + [Clip("Twin", b"three", "twin")], note="ESR 0.1"),
+    )
+    page.section("Plots")
+    both = {"amp": SOUND, "twin": SOUND}
+    page.plots(*(plots.waveforms(name, both, RATE) for name in ("Clean", "Crunch")))
+    page.table(("a", "b"), [("1 < 2", "x")])
+    page.items("one & two")
+    return page.html()
+
+
+# ---- The page ----------------------------------------------------------------------------------
+
+
+def test_a_page_nests_and_no_name_is_given_twice():
+    ids = Counter(Outline(some_page()).values("id"))
+    assert not [name for name, times in ids.items() if times > 1]
+
+
+def test_a_page_asks_for_nothing_outside():
+    page = some_page()
+    assert not re.search(r"https?:|//cdn|@import|url\((?!#)", page)
+    outline = Outline(page)
+    sources = outline.values("src") + outline.values("href") + outline.values("xlink:href")
+    assert sources
+    assert all(source.startswith(("data:audio/", "#")) for source in sources)
+
+
+def test_whatever_a_name_holds_stays_text():
+    page = some_page()
+    assert "<title>Twins &amp; &lt;amps&gt;</title>" in page
+    assert "<td>1 &lt; 2</td>" in page
+    assert "one &amp; two" in page
+
+
+def test_a_sound_is_stored_once_and_every_switch_finds_its_own():
+    audios = [attrs for tag, attrs in Outline(some_page()).tags if tag == "audio"]
+    sounds = {attrs["id"]: attrs["src"] for attrs in audios if "src" in attrs}
+    heard = [attrs.get("src") or sounds[attrs["data-same-as"]] for attrs in audios]
+    assert len(sounds) == 3
+    assert heard[0] == heard[2] == "data:audio/mpeg;base64,b25l"
+    assert heard[1].startswith("data:audio/ogg;")
+    assert heard[3] not in heard[:3]
+
+
+def test_each_player_has_one_chosen_switch_of_its_own():
+    switches = [attrs for _, attrs in Outline(some_page()).tags if attrs.get("type") == "radio"]
+    assert Counter(s["name"] for s in switches) == {"player-1": 2, "player-2": 2}
+    assert [s["name"] for s in switches if "checked" in s] == ["player-1", "player-2"]
+
+
+def test_a_dial_points_where_the_knob_stands():
+    page = Page("", "")
+    turned = [page.player("", [], [Dial("", "", turn)]) for turn in (0.0, 0.5, 1.0)]
+    assert [re.findall(r"rotate\((-?\d+) ", text) for text in turned] == [["-150"], ["0"], ["150"]]
+    assert "rotate" not in page.player("", [], [Dial("Volume", "2 to 9", None)])
+
+
+def test_a_page_without_sounds_has_no_script():
+    assert "AudioContext" in some_page()
+    assert "AudioContext" not in Page("Numbers", "only").html()
+
+
+# ---- Plots -------------------------------------------------------------------------------------
+
+AWKWARD = {
+    "sound": lambda: plots.waveforms("a", {"amp": SOUND, "twin": SOUND}, RATE, 40.0),
+    "silence": lambda: plots.waveforms("a", {"twin": SILENCE}, RATE),
+    "one sample": lambda: plots.waveforms("a", {"twin": SILENCE[:1]}, RATE),
+    "spectrum": lambda: plots.spectra("a", HZ, {"amp": FLAT, "twin": FLAT - 3}),
+    "silent spectrum": lambda: plots.spectra("a", HZ, {"amp": NOTHING, "twin": NOTHING}),
+    "transfer": lambda: plots.transfer("a", [-6, 0], {"twin": [[1, 2], [-1, -2]]}, "V"),
+    "mute transfer": lambda: plots.transfer("a", [-6, 0], {"twin": [[0, 0], [0, 0]]}, "V"),
+    "harmonics": lambda: plots.harmonics("a", {"amp": [0, -20, -np.inf], "twin": [0, -21, -50]}),
+    "no harmonics": lambda: plots.harmonics("a", {"twin": [np.nan] * 10}),
+    "responses": lambda: plots.responses("a", HZ, {"twin": {"0": FLAT, "10": NOTHING}}),
+    "levels": lambda: plots.levels("a", "Volume", [0, 5, 10], {"twin": [-np.inf, -20, 0]}),
+    "one level": lambda: plots.levels("a", "Volume", [5], {"twin": [-20]}),
+    "settings": lambda: plots.esr_by_setting("a", {"seen": [0.01, 0.1], "unseen": [0.02, np.nan]}),
+    "one setting": lambda: plots.esr_by_setting("a", {"unseen": [0.01]}),
+    "perfect": lambda: plots.esr_by_setting("a", {"unseen": [0.0, 0.0]}),
+    "none": lambda: plots.esr_by_setting("a", {"unseen": [], "seen": [np.nan]}),
+    "distance": lambda: plots.esr_by_distance("a", {"unseen": ([0.1, 0.2], [0.01, np.nan])}),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("case", AWKWARD)
+def test_whatever_is_measured_can_be_drawn(case):
+    drawn = AWKWARD[case]()
+    tree = ElementTree.fromstring(drawn.replace("xlink:href", "href"))
+    assert tree.tag == "svg"
+    assert "matplotlib" not in drawn
+    numbers = [v for node in tree.iter() for v in (node.get("d"), node.get("x"), node.get("y")) if v]
+    assert numbers
+    assert not re.search("nan|inf", " ".join(numbers))
+    assert drawn == AWKWARD[case]()  # the same numbers, the same file
+
+
+def test_the_twin_lies_on_top_of_the_amp():
+    drawn = plots.waveforms("a", {"amp": SOUND, "twin": SOUND}, RATE)
+    assert drawn.index(LINES["amp"].colour) < drawn.index(LINES["twin"].colour)
+
+
+def test_axes_name_their_units():
+    assert "speaker (V)" in plots.waveforms("a", {"twin": SOUND}, RATE, 40.0)
+    assert "full scale" in plots.waveforms("a", {"twin": SOUND}, RATE)
+    assert "frequency (Hz)" in plots.spectra("a", HZ, {"twin": FLAT})
+
+
+def marks(drawn: str, source: str) -> int:
+    return len(re.findall(rf"<use [^>]*stroke: {LINES[source].colour}", drawn))
+
+
+def test_harmonics_that_are_not_there_leave_no_mark():
+    levels = {"amp": [0, -20, -np.inf, -200], "twin": [0, -21, -30, -40]}
+    drawn = plots.harmonics("a", levels)
+    assert marks(drawn, "twin") - marks(drawn, "amp") == 2
+
+
+def test_every_setting_is_one_mark_and_silent_ones_none():
+    esr = {"unseen": [0.1, 0.2, np.nan, 0.4]}
+    one = {"unseen": [0.1]}
+    drawn = [plots.esr_by_setting("a", groups) for groups in (esr, one)]
+    assert marks(drawn[0], "unseen") - marks(drawn[1], "unseen") == 2
+
+
+# ---- The page of an evaluation -----------------------------------------------------------------
+
+
+def row(split: str, esr: float | None, volume: float) -> dict:
+    keys = ("esr_pre", "esr_above_4khz", "mr_stft", "gain_error_db", "spectrum_error_db", "dc_error")
+    return {
+        "file": "takes/0001.wav",
+        "split": split,
+        "silent": esr is None,
+        "setting": {"Volume": volume, "Mid-Bite": 5.0},
+        "esr": esr,
+        "distance": 0.1 * volume,
+        **dict.fromkeys(keys, esr),
+    }
+
+
+def verdict(rows: list[dict]) -> dict:
+    def summary(split: str) -> dict:
+        found = [r["esr"] for r in rows if r["split"] == split and r["esr"] is not None]
+        keys = ("median", "p90", "worst")
+        values = (np.median(found), np.percentile(found, 90), max(found)) if found else [None] * 3
+        return {"what": f"takes of {split}", "count": len(found), **dict(zip(keys, values, strict=True))}
+
+    about = {"name": "A twin", "rig": "tubetwin reference amp (simulated)", "simulated": True}
+    return about | {"settings": rows, "seen": summary("train"), "unseen": summary("test")}
+
+
+def test_an_evaluation_shows_seen_and_unseen_apart_and_the_worst_first():
+    rows = [row("train", 0.001 * (i + 1), i) for i in range(5)]
+    rows += [row("test", 0.0123 * (i + 1), i + 0.5) for i in range(10)] + [row("test", None, 0.0)]
+    page = report.evaluation_page(verdict(rows))
+    Outline(page)
+    assert "http" not in page
+    assert "takes of train" in page
+    assert "takes of test" in page
+    assert page.count("<svg") == 3
+    table = page[page.index("Where it is worst") :]
+    assert re.findall(r"Volume ([\d.]+)", table) == ["9.5", "8.5", "7.5", "6.5", "5.5", "4.5", "3.5", "2.5"]
+
+
+@pytest.mark.parametrize("splits", [("train",), ("test",), ("train", "test")])
+def test_an_evaluation_of_one_take_each_is_still_a_page(splits):
+    page = report.evaluation_page(verdict([row(split, 0.01, 5) for split in splits]))
+    Outline(page)
+    assert page.count("<svg") == (3 if "test" in splits else 2)
