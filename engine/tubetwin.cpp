@@ -14,8 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "instruction_set.h"
-#include "kernels.h"
+#include "dispatch.h"
 #include "tubetwin/player.h"
 #include "tubetwin/probe.h"
 #include "tubetwin/twin_file.h"
@@ -32,24 +31,6 @@ namespace {
 
 constexpr double kLargestCheckError = 1e-4;  // docs/twin-file.md
 constexpr double kCheckWork = 4e9;           // multiply-adds: a monstrous twin still opens in seconds
-
-const Kernels& kernelsOf(InstructionSet set) {
-#if defined(__x86_64__)
-  if (set == InstructionSet::avx512) return tubetwin::kKernelsAvx512;
-  if (set == InstructionSet::avx2) return tubetwin::kKernelsAvx2;
-#endif
-  (void)set;
-  return tubetwin::kKernelsBaseline;
-}
-
-// Raises std::runtime_error if the environment asks for what the machine lacks.
-const Kernels& chosenKernels() {
-  const InstructionSet set = tubetwin::instructionSet();
-  const char* wish = std::getenv("TUBETWIN_ISA");
-  if (wish && *wish && std::strcmp(wish, tubetwin::nameOf(set)) != 0)
-    throw std::runtime_error(std::string("TUBETWIN_ISA=") + wish + ": this machine has no such instruction set");
-  return kernelsOf(set);
-}
 
 double workPerSample(const tubetwin::Architecture& shape) {
   const double C = shape.channels, wide = shape.dense ? C : 1, mixed = shape.fullMix ? C : 1;
@@ -119,7 +100,7 @@ struct tubetwin_player {
 namespace {
 
 tubetwin_player* opened(const Twin& twin, const std::string& name) {
-  auto player = std::make_unique<tubetwin_player>(twin, chosenKernels());
+  auto player = std::make_unique<tubetwin_player>(twin, tubetwin::chosenKernels());
   if (player->checkError > kLargestCheckError)
     throw BadTwin(name + ": answers its check signal wrongly (error " + std::to_string(player->checkError) +
                   " of the peak); the file is damaged, or from a program that computes something else");

@@ -51,8 +51,8 @@ def some_page() -> str:
     page.section("Hear it", "Switch.")
     clips = [Clip("DI", b"one"), Clip("Twin", b"OggS two", "twin")]
     page.rack(
-        page.player("Clean", clips, [Dial("Volume", "2.5", 0.25)]),
-        page.player("Crunch", clips[:1] + [Clip("Twin", b"three", "twin")], note="ESR 0.1"),
+        page.player("Clean", clips, [Dial("Volume", "2.5", [0.25])]),
+        page.player("Crunch", [clips[0], Clip("Twin", b"three", "twin")], note="ESR 0.1"),
     )
     page.section("Plots")
     both = {"amp": SOUND, "twin": SOUND}
@@ -104,9 +104,12 @@ def test_each_player_has_one_chosen_switch_of_its_own():
 
 def test_a_dial_points_where_the_knob_stands():
     page = Page("", "")
-    turned = [page.player("", [], [Dial("", "", turn)]) for turn in (0.0, 0.5, 1.0)]
-    assert [re.findall(r"rotate\((-?\d+) ", text) for text in turned] == [["-150"], ["0"], ["150"]]
-    assert "rotate" not in page.player("", [], [Dial("Volume", "2 to 9", None)])
+    turned = [page.player("", [], [Dial("", "", turns)]) for turns in ([0.0], [0.5], [0.2, 1.0])]
+    assert [re.findall(r"rotate\((-?\d+) ", text) for text in turned] == [
+        ["-150"],
+        ["0"],
+        ["-90", "150"],
+    ]
 
 
 def test_a_page_without_sounds_has_no_script():
@@ -144,7 +147,9 @@ def test_whatever_is_measured_can_be_drawn(case):
     tree = ElementTree.fromstring(drawn.replace("xlink:href", "href"))
     assert tree.tag == "svg"
     assert "matplotlib" not in drawn
-    numbers = [v for node in tree.iter() for v in (node.get("d"), node.get("x"), node.get("y")) if v]
+    numbers = [
+        v for node in tree.iter() for v in (node.get("d"), node.get("x"), node.get("y")) if v
+    ]
     assert numbers
     assert not re.search("nan|inf", " ".join(numbers))
     assert drawn == AWKWARD[case]()  # the same numbers, the same file
@@ -182,7 +187,14 @@ def test_every_setting_is_one_mark_and_silent_ones_none():
 
 
 def row(split: str, esr: float | None, volume: float) -> dict:
-    keys = ("esr_pre", "esr_above_4khz", "mr_stft", "gain_error_db", "spectrum_error_db", "dc_error")
+    keys = (
+        "esr_pre",
+        "esr_above_4khz",
+        "mr_stft",
+        "gain_error_db",
+        "spectrum_error_db",
+        "dc_error",
+    )
     return {
         "file": "takes/0001.wav",
         "split": split,
@@ -199,7 +211,11 @@ def verdict(rows: list[dict]) -> dict:
         found = [r["esr"] for r in rows if r["split"] == split and r["esr"] is not None]
         keys = ("median", "p90", "worst")
         values = (np.median(found), np.percentile(found, 90), max(found)) if found else [None] * 3
-        return {"what": f"takes of {split}", "count": len(found), **dict(zip(keys, values, strict=True))}
+        return {
+            "what": f"takes of {split}",
+            "count": len(found),
+            **dict(zip(keys, values, strict=True)),
+        }
 
     about = {"name": "A twin", "rig": "tubetwin reference amp (simulated)", "simulated": True}
     return about | {"settings": rows, "seen": summary("train"), "unseen": summary("test")}
@@ -215,7 +231,16 @@ def test_an_evaluation_shows_seen_and_unseen_apart_and_the_worst_first():
     assert "takes of test" in page
     assert page.count("<svg") == 3
     table = page[page.index("Where it is worst") :]
-    assert re.findall(r"Volume ([\d.]+)", table) == ["9.5", "8.5", "7.5", "6.5", "5.5", "4.5", "3.5", "2.5"]
+    assert re.findall(r"Volume ([\d.]+)", table) == [
+        "9.5",
+        "8.5",
+        "7.5",
+        "6.5",
+        "5.5",
+        "4.5",
+        "3.5",
+        "2.5",
+    ]
 
 
 @pytest.mark.parametrize("splits", [("train",), ("test",), ("train", "test")])

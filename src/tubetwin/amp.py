@@ -13,13 +13,14 @@ import numpy as np
 from scipy.signal import firwin, upfirdn
 
 from tubetwin.files import BadInput
-from tubetwin.knobs import Knob, normalise
+from tubetwin.knobs import Knob, Setting, normalise
 from tubetwin.parts import read_netlist
 from tubetwin.solver import Circuit, Solver
 from tubetwin.spice import deck
 
 KNOBS: tuple[Knob, ...] = (Knob("Volume"), Knob("Treble"), Knob("Bass"), Knob("Mid-Bite"))
 FULL_SCALE_VOLTS = 40.0  # at the speaker; music peaks near half of it
+LOUDEST_DI_VOLTS = 20.0  # no pickup comes near; ours is solved, and finite, well beyond
 
 NETLIST = """
 * part  nodes        value           what it does
@@ -71,7 +72,7 @@ Rg6     h6 0         220k            grid leaks
 Rg7     h7 0         220k
 Rs6     h6 g6        1.5k            grid stoppers
 Rs7     h7 g7        1.5k
-Rsc6    B2 s6        1
+Rsc6    B2 s6        1               screens, with the ohm across which their current is read
 Rsc7    B2 s7        1
 Rk6     k6 0         130             both cathodes: 11.5 V of bias
 Ck6     k6 0         220u
@@ -107,15 +108,18 @@ XV5     p7 s7 g7 k6  pentode
 XV6     0 B1         rectifier       EZ81
 """
 PARTS = read_netlist(NETLIST)
-TURNS = math.sqrt(8000.0 / 8.0) / 2.0  # of a half primary, for each turn of the secondary
+TURNS = math.sqrt(8000.0 / 8.0) / 2.0  # of half a primary, for each turn of the secondary
+
+MovingSetting = Mapping[str, float | np.ndarray]
+"""A setting in which a knob may move: printed name -> panel value, or (samples,) panel values."""
 
 
-# ----------------------------------------------------------------------------------------- the knobs
+# ---------------------------------------------------------------------------------------- the knobs
 
 
 def taper(turn: float, ratio: float) -> float:
-    """A logarithmic pot: the share of its track below the wiper, 0…1, at `turn` 0…1."""
-    return (ratio**turn - 1.0) / (ratio - 1.0)
+    """A logarithmic pot: the share, 0…1, of its track below the wiper at `turn`, 0…1."""
+    return (math.pow(ratio, turn) - 1.0) / (ratio - 1.0)
 
 
 def pots(volume: float, treble: float, bass: float, bite: float) -> dict[str, float]:
@@ -134,123 +138,152 @@ def pots(volume: float, treble: float, bass: float, bite: float) -> dict[str, fl
 @cache
 def circuit() -> Circuit:
     """The amplifier as matrices, made once."""
-    return Circuit(PARTS, TURNS)
+    return Circuit(PARTS, TURNS, pots(0.5, 0.5, 0.5, 0.5))
 
 
-def curves(setting: Mapping[str, float | np.ndarray], samples: int) -> np.ndarray:
-    """Every knob, 0…1: (1, knobs) if they rest, (samples, knobs) if one of them moves.
+def pots_at(setting: MovingSetting, sample: int = 0) -> dict[str, float]:
+    """Ohms of the parts that the knobs move, as a setting has them at one sample."""
+    given = {name.lower(): np.atleast_1d(value) for name, value in setting.items()}
+    positions = []
+    for knob in KNOBS:
+        curve = given.get(knob.name.lower(), np.array([knob.default]))
+        value = float(curve[min(sample, len(curve) - 1)])
+        positions.append(knob.normalise(value))
+    return pots(*positions)
 
-    Raises:
-        BadInput: an unknown knob, a value outside its range, a curve of another length.
+
+def check_setting(setting: MovingSetting, samples: int) -> None:
+    """Raises BadInput for an unknown knob, a value out of range, or a curve of another length."""
+    for name, value in setting.items():
+        if np.ndim(value) and np.shape(value) != (samples,):
+            length = "x".join(map(str, np.shape(value)))
+            raise BadInput(f"knob {name} moves over {length} samples, but the DI has {samples}")
+    for extreme in (np.min, np.max):  # NaN is both
+        normalise(KNOBS, {n: float(extreme(v)) for n, v in setting.items() if np.size(v)})
+
+
+def operating_point(setting: Setting | None = None) -> dict[str, float]:
+    """Idle volts of every node: what a technician measures with no guitar plugged in."""
+    check_setting(setting or {}, 0)
+    volts = circuit().idle(pots_at(setting or {})).node_volts
+    return dict(zip(circuit().nodes, volts.tolist(), strict=True))
+
+
+def spice_deck(setting: Setting, drive: str, analysis: str) -> str:
+    """The same netlist and tubes as text for ngspice, the judge of our solver.
+
+    Args:
+        setting: printed knob name -> panel value.
+        drive: ngspice cards that drive node u, such as "Vin u 0 0".
+        analysis: control commands, one a line, such as "op" and "print all".
     """
-    given = {name.lower(): np.asarray(value, float) for name, value in setting.items()}
-    for name, value in given.items():
-        if value.ndim and value.shape != (samples,):
-            raise BadInput(f"knob {name} moves over {value.shape} samples, the DI has {samples}")
-    if samples:
-        for extreme in (np.min, np.max):
-            normalise(KNOBS, {name: float(extreme(value)) for name, value in given.items()})
-    columns = [
-        (given.get(knob.name.lower(), np.asarray(knob.default)) - knob.minimum)
-        / (knob.maximum - knob.minimum)
-        for knob in KNOBS
-    ]
-    return np.stack(np.broadcast_arrays(*(np.atleast_1d(column) for column in columns)), -1)
+    check_setting(setting, 0)
+    return deck(PARTS, pots_at(setting), TURNS, drive, analysis)
 
 
-# --------------------------------------------------------------------------------- playing through it
+# ------------------------------------------------------------------------------- playing through it
 
-MARGIN_SAMPLES = 32  # half of each resampling filter; the circuit also starts and ends this much apart
-CHUNK_SAMPLES = 48000  # at once, for a bounded memory
-GLIDE_SAMPLES = 64  # a moving knob is looked at this often, the circuit glides between
+MARGIN_SAMPLES = 32  # half the length of either resampling filter
+CHUNK_SAMPLES = 48000  # solved at once: bounds memory, and the wait for progress or Ctrl-C
+GLIDE_SAMPLES = 64  # a moving knob is read this often, and glides between
 
 
 @cache
-def half_band(oversampling: int) -> np.ndarray:
+def low_pass(oversampling: int) -> np.ndarray:
     """A linear-phase low pass at 0.92 of the DI's Nyquist frequency, at the oversampled rate."""
-    return firwin(2 * MARGIN_SAMPLES * oversampling + 1, 0.92 / oversampling, window=("kaiser", 10.0))
+    taps = 2 * MARGIN_SAMPLES * oversampling + 1
+    return np.asarray(firwin(taps, 0.92 / oversampling, window=("kaiser", 10.0)))
 
 
 def raised(di: np.ndarray, oversampling: int) -> np.ndarray:
     """(samples + 2 margins,) -> (samples x oversampling,): no delay, the margins are used up."""
     start = 2 * MARGIN_SAMPLES * oversampling
-    wide = upfirdn(half_band(oversampling) * oversampling, di, up=oversampling)
-    return wide[start : start + (len(di) - 2 * MARGIN_SAMPLES) * oversampling]
+    wide = upfirdn(low_pass(oversampling) * oversampling, di, up=oversampling)
+    return np.asarray(wide[start : start + (len(di) - 2 * MARGIN_SAMPLES) * oversampling])
 
 
 def lowered(volts: np.ndarray, oversampling: int) -> np.ndarray:
     """((samples + 2 margins) x oversampling, probes) -> (samples, probes), likewise."""
     samples = len(volts) // oversampling - 2 * MARGIN_SAMPLES
-    wide = upfirdn(half_band(oversampling), volts, down=oversampling, axis=0)
-    return wide[2 * MARGIN_SAMPLES :][:samples]
+    wide = upfirdn(low_pass(oversampling), volts, down=oversampling, axis=0)
+    return np.asarray(wide[2 * MARGIN_SAMPLES :][:samples])
+
+
+def window(di: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """di[start:stop], with silence before and after the DI."""
+    inside = di[max(start, 0) : max(stop, 0)].astype(float)
+    return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
 
 
 def solved(
-    di: np.ndarray, turns: np.ndarray, sample_rate_hz: float, oversampling: int, probes: Sequence[str]
+    di: np.ndarray, setting: MovingSetting, rate_hz: float, oversampling: int, probes: Sequence[str]
 ) -> Iterator[np.ndarray]:
-    """Chunks of (steps, probes) volts at the oversampled rate, from one margin before the DI on."""
-    solver = Solver(circuit(), pots(*turns[0]), 1.0 / (sample_rate_hz * oversampling), probes)
-    padded = np.pad(di, 2 * MARGIN_SAMPLES)
-    moves = len(turns) > 1
-    for start in range(0, len(di) + 2 * MARGIN_SAMPLES, CHUNK_SAMPLES):
-        chunk = raised(padded[start : start + CHUNK_SAMPLES + 2 * MARGIN_SAMPLES], oversampling)
+    """Oversampled (steps, probes) of node volts, from a margin before the DI to one after it."""
+    solver = Solver(circuit(), pots_at(setting), 1.0 / (rate_hz * oversampling), probes)
+    moves = any(np.ndim(value) for value in setting.values())
+    end = len(di) + MARGIN_SAMPLES
+    for start in range(-MARGIN_SAMPLES, end, CHUNK_SAMPLES):
+        stop = min(start + CHUNK_SAMPLES, end)
+        chunk = raised(window(di, start - MARGIN_SAMPLES, stop + MARGIN_SAMPLES), oversampling)
         if not moves:
             yield solver.run(chunk)
             continue
-        span = GLIDE_SAMPLES * oversampling
-        ends = start - MARGIN_SAMPLES + GLIDE_SAMPLES * np.arange(1, len(chunk) // span + 2)
-        aims = turns[np.clip(ends, 0, len(turns) - 1)]
-        yield np.concatenate(
-            [
-                solver.run(chunk[k * span : (k + 1) * span], pots(*aim))
-                for k, aim in enumerate(aims)
-                if k * span < len(chunk)
-            ]
-        )
+        arrivals = range(start + GLIDE_SAMPLES, stop + GLIDE_SAMPLES, GLIDE_SAMPLES)
+        spans = np.split(chunk, [(at - start) * oversampling for at in arrivals[:-1]])
+        runs = [
+            solver.run(span, pots_at(setting, max(at, 0)))
+            for span, at in zip(spans, arrivals, strict=True)
+        ]
+        yield np.concatenate(runs)
+
+
+def played(
+    di: np.ndarray, setting: MovingSetting, rate_hz: float, oversampling: int, probes: Sequence[str]
+) -> Iterator[np.ndarray]:
+    """Node volts at the DI's rate, (samples, probes) at a time.
+
+    Raises:
+        BadInput: what `render` cannot play.
+    """
+    check_setting(setting, len(di))
+    if di.ndim != 1 or not np.isfinite(di).all():
+        raise BadInput("the DI must be one channel of finite samples: export it again")
+    if len(di) and max(di.max(), -di.min()) > LOUDEST_DI_VOLTS:
+        raise BadInput(f"the DI exceeds {LOUDEST_DI_VOLTS:g} V: scale it so that 1.0 is one volt")
+    held = np.empty((0, len(probes)))
+    for steps in solved(di, setting, rate_hz, oversampling, probes) if len(di) else ():
+        held = np.concatenate([held, steps])
+        if len(held) > 2 * MARGIN_SAMPLES * oversampling:
+            yield lowered(held, oversampling)
+            held = held[-2 * MARGIN_SAMPLES * oversampling :]
 
 
 def simulate(
     di: np.ndarray,
-    setting: Mapping[str, float | np.ndarray],
+    setting: MovingSetting,
     sample_rate_hz: float = 48000,
     oversampling: int = 4,
     probes: Sequence[str] = ("out",),
-    progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
-    """Play a DI and listen to any nodes of the circuit.
+    """Play a DI through the amplifier and listen anywhere inside.
 
-    Args: as of `render`, and
-        probes: names of nodes in `NETLIST`.
+    Args:
+        di, setting, sample_rate_hz, oversampling: as of `render`.
+        probes: names of nodes in `NETLIST`, such as "B2", the screens' supply.
     Returns:
         (samples, probes) volts.
     Raises:
-        BadInput: as of `render`, or an unknown node.
+        BadInput: as of `render`, or a node that is not there.
     """
-    di = np.asarray(di, float)
-    if di.ndim != 1 or not np.isfinite(di).all():
-        raise BadInput("the DI holds NaN or infinite samples or several channels: export it again")
     if unknown := set(probes) - set(circuit().nodes):
-        raise BadInput(f"no node {sorted(unknown)[0]!r}: there are {', '.join(circuit().nodes)}")
-    volts = np.empty((len(di), len(probes)))
-    turns, done, held = curves(setting, len(di)), 0, np.empty((0, len(probes)))
-    if not len(di):
-        return volts
-    for chunk in solved(di, turns, sample_rate_hz, oversampling, probes):
-        held = np.concatenate([held, chunk])
-        if len(held) <= 2 * MARGIN_SAMPLES * oversampling:
-            continue
-        ready = lowered(held, oversampling)
-        volts[done : done + len(ready)] = ready
-        done += len(ready)
-        held = held[-2 * MARGIN_SAMPLES * oversampling :]
-        if progress:
-            progress(done / len(di))
-    return volts
+        raise BadInput(f"no node {min(unknown)!r}: this amp has {', '.join(circuit().nodes)}")
+    parts = played(np.asarray(di), setting, sample_rate_hz, oversampling, probes)
+    return np.concatenate([np.empty((0, len(probes))), *parts])
 
 
 def render(
     di: np.ndarray,
-    setting: Mapping[str, float | np.ndarray],
+    setting: MovingSetting,
     sample_rate_hz: float = 48000,
     oversampling: int = 4,
     progress: Callable[[float], None] | None = None,
@@ -258,33 +291,21 @@ def render(
     """Play a DI through the amplifier.
 
     Args:
-        di: (samples,) at the input jack, 1.0 is one volt.
-        setting: printed knob name -> panel value, or (samples,) panel values of a knob that moves.
+        di: (samples,) volts at the input jack.
+        setting: printed knob name -> panel value, or (samples,) panel values of a moving knob.
         sample_rate_hz: of DI and output.
         oversampling: steps of the circuit per sample.
         progress: is called now and then with the finished share, 0…1.
     Returns:
-        (samples,) float32 speaker volts over `FULL_SCALE_VOLTS`, with no delay but the circuit's.
+        (samples,) float32 speaker volts / `FULL_SCALE_VOLTS`, with no delay but the circuit's own.
     Raises:
-        BadInput: a DI that is not finite, or a setting that this panel cannot show.
+        BadInput: a DI that is not finite or not a guitar's, or a setting that this panel has not.
     """
-    volts = simulate(di, setting, sample_rate_hz, oversampling, ("out",), progress)
-    return (volts[:, 0] / FULL_SCALE_VOLTS).astype(np.float32)
-
-
-def operating_point(setting: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Idle volts of every node: what a technician measures with no guitar plugged in."""
-    amp = circuit()
-    idle = amp.idle(amp.values(pots(*curves(setting or {}, 1)[0])))
-    return dict(zip(amp.nodes, idle.node_volts.tolist(), strict=True))
-
-
-def spice_deck(setting: Mapping[str, float], drive: str, analysis: str) -> str:
-    """The same netlist and tubes for ngspice, the judge of our solver.
-
-    Args:
-        setting: printed knob name -> panel value.
-        drive: ngspice cards that drive node u, as "Vin u 0 0".
-        analysis: control commands, as "op" and "print all".
-    """
-    return deck(PARTS, pots(*curves(setting, 1)[0]), TURNS, drive, analysis)
+    di = np.asarray(di)
+    out, done = np.empty(len(di), np.float32), 0
+    for volts in played(di, setting, sample_rate_hz, oversampling, ("out",)):
+        out[done : done + len(volts)] = volts[:, 0] / FULL_SCALE_VOLTS
+        done += len(volts)
+        if progress:
+            progress(done / len(di))
+    return out

@@ -16,17 +16,17 @@ from tubetwin.twin import Twin
 
 PEAK = 0.9  # of what is written: just below full scale
 FADE_SECONDS = 0.02
-EXCERPT_SECONDS = 0.025  # of a waveform: two periods of the low E, and each still readable
+EXCERPT_SECONDS = 0.02  # of a waveform: more than a period of the low E, and still readable
 WINDOW_SECONDS = 0.25  # of an error that is followed over time
 SOFT_DB, HARD_DB = -24.0, -6.0  # of the tones whose harmonics are shown
 
-FIGURES: dict[str, Callable[..., Any]] = {
-    "ESR": lambda y, p, _: metrics.esr(y, p),
-    "ESR pre-emphasised": lambda y, p, _: metrics.esr_pre(y, p),
-    "ESR above 4 kHz": lambda y, p, rate: metrics.band_esr(y, p, rate, 4000.0),
-    "level error (dB)": lambda y, p, _: metrics.gain_error_db(y, p),
-    "spectrum error (dB)": metrics.spectrum_error_db,
-    "envelope error (dB)": metrics.envelope_error_db,
+FIGURES: dict[str, tuple[str, Callable[..., Any]]] = {  # how it is written, how it is measured
+    "ESR": (".4f", lambda y, p, _: metrics.esr(y, p)),
+    "ESR pre-emphasised": (".4f", lambda y, p, _: metrics.esr_pre(y, p)),
+    "ESR above 4 kHz": (".4f", lambda y, p, rate: metrics.band_esr(y, p, rate, 4000.0)),
+    "level error (dB)": ("+.2f", lambda y, p, _: metrics.gain_error_db(y, p)),
+    "spectrum error (dB)": (".2f", metrics.spectrum_error_db),
+    "envelope error (dB)": (".2f", metrics.envelope_error_db),
 }
 
 Answers = Mapping[str, Samples]
@@ -69,7 +69,7 @@ class Heard:
             return {}
         pairs = {n: [a.astype(float) for a in self.of(n).values()] for n in self.music}
         return {
-            name: {key: float(figure(*pair, self.rate)) for key, figure in FIGURES.items()}
+            name: {key: float(figure(*pair, self.rate)) for key, (_, figure) in FIGURES.items()}
             for name, pair in pairs.items()
         }
 
@@ -113,14 +113,12 @@ CIRCUIT = (
 
 
 def _dials(heard: Heard, name: str) -> list[Dial]:
-    setting = heard.jobs[name].setting
     dials = []
     for knob in heard.twin.knobs:
-        value = setting.get(knob.name, knob.default)
-        if isinstance(value, np.ndarray):
-            dials.append(Dial(knob.name, f"{value[0]:.3g} to {value[-1]:.3g}", None))
-        else:
-            dials.append(Dial(knob.name, f"{value:g}", knob.normalise(value)))
+        value = np.atleast_1d(heard.jobs[name].setting.get(knob.name, knob.default))
+        ends = [float(value[0])] if len(value) == 1 else [float(value[0]), float(value[-1])]
+        printed = " to ".join(f"{end:.3g}" for end in ends)
+        dials.append(Dial(knob.name, printed, [knob.normalise(end) for end in ends]))
     return dials
 
 
@@ -158,7 +156,7 @@ def _figures(page: Page, figures: Mapping[str, Mapping[str, float]]) -> None:
     page.table(
         ("", *FIGURES),
         [
-            (name, *(f"{v:.4f}" if "ESR" in key else f"{v:+.2f}" for key, v in row.items()))
+            (name, *(format(value, FIGURES[key][0]) for key, value in row.items()))
             for name, row in figures.items()
         ],
     )
@@ -167,10 +165,10 @@ def _figures(page: Page, figures: Mapping[str, Mapping[str, float]]) -> None:
 def _waveforms(page: Page, heard: Heard) -> None:
     di = heard.jobs[heard.music[0]].di
     length = round(EXCERPT_SECONDS * heard.rate)
-    start = min(probes.loudest(di, 2 * length) + length, max(0, len(di) - length))
+    start = probes.plainest(di, length)
     page.section(
         "Waveforms",
-        "A loud moment, close up: look for the blue line leaving the middle of the amber one.",
+        "A loud and plain moment, close up: look where the blue line leaves the amber one.",
     )
     page.plots(
         *(
@@ -236,8 +234,8 @@ def _distortion(page: Page, heard: Heard) -> None:
     page.plots(*soft, *hard)
 
 
-def _knobs(page: Page, heard: Heard) -> None:
-    """What every knob does to a soft sound, and the first one to a tone."""
+def _responses(heard: Heard) -> list[str]:
+    """What every knob but the first does to a soft sound."""
     levels = heard.twin.levels or {}
     ratio = levels.get("output_full_scale_volts", 1.0) / levels.get("input_full_scale_volts", 1.0)
     drawings = []
@@ -248,36 +246,40 @@ def _knobs(page: Page, heard: Heard) -> None:
                 hz, gain_db = probes.response_db(y, heard.rate)
                 gains[source][value] = gain_db + 20 * np.log10(ratio)
         drawings.append(plots.responses(knob.name, hz, gains))
-    if heard.twin.knobs:
-        first = heard.twin.knobs[0]
-        steady = {s: probes.settled(y, heard.rate) for s, y in heard.of(STAIRS).items()}
-        db = {s: probes.levels_db(y.ravel(), y.shape[1]) for s, y in steady.items()}
-        positions = playlist.travel(first, playlist.STAIRS_STEPS)
-        drawings.append(plots.levels(first.name, f"{first.name} on the panel", positions, db))
-        page.section(
-            "Knobs",
-            "Every knob from end to end with the others at rest: what it does to a soft sound, and "
-            "for the first one how loud a tone gets.",
-        )
-        page.plots(*drawings)
+    return drawings
 
 
-def _sweep(page: Page, heard: Heard) -> None:
-    """The level over the position of the turning knob, and that of the error if there is an amp."""
+def _stairs(heard: Heard) -> str:
+    """How loud a tone is at each position of the first knob."""
+    knob = heard.twin.knobs[0]
+    steady = {source: probes.settled(y, heard.rate) for source, y in heard.of(STAIRS).items()}
+    db = {source: probes.levels_db(y.ravel(), y.shape[1]) for source, y in steady.items()}
+    positions = playlist.travel(knob, playlist.STAIRS_STEPS)
+    return plots.levels(knob.name, f"{knob.name} on the panel", positions, db)
+
+
+def _sweep(heard: Heard) -> str:
+    """The music and its error over the position of the turning knob."""
     knob = heard.twin.knobs[0]
     sounds = heard.of(SWEEP)
     window = min(round(WINDOW_SECONDS * heard.rate), len(sounds["twin"]))
     if "amp" in sounds:
         sounds["error"] = sounds["twin"] - sounds["amp"]
-    positions = np.asarray(heard.jobs[SWEEP].setting[knob.name])[window // 2 :: window]
     db = {source: probes.levels_db(y, window) for source, y in sounds.items()}
+    positions = np.asarray(heard.jobs[SWEEP].setting[knob.name])[window // 2 :: window]
     turned = positions[: len(db["twin"])]
-    page.section(
-        "A turning knob",
-        "The music again while the knob turns without a pause: the error should stay as far below "
-        "the sound as it does when nothing moves.",
-    )
-    page.plots(plots.levels(SWEEP, f"{knob.name}, turning while the music plays", turned, db))
+    return plots.levels(SWEEP, f"{knob.name}, turning while the music plays", turned, db)
+
+
+def _knobs(page: Page, heard: Heard) -> None:
+    if heard.twin.knobs:
+        page.section(
+            "Knobs",
+            f"At {probes.CHIRP_PEAK:g} of full scale, what each tone control does from end to end; "
+            "how loud a tone gets; and the music again while the knob turns without a pause, where "
+            "the error should stay as far below the sound as it does when nothing moves.",
+        )
+        page.plots(*_responses(heard), _stairs(heard), _sweep(heard))
 
 
 def build(heard: Heard, measured: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -294,8 +296,6 @@ def build(heard: Heard, measured: Mapping[str, Any]) -> tuple[str, dict[str, Any
         _figures(page, figures)
     for part in (_waveforms, _spectra, _distortion, _knobs):
         part(page, heard)
-    if heard.twin.knobs:
-        _sweep(page, heard)
     page.section("The numbers", "Measured just now, on this machine, on the twin as loaded.")
     page.table(("", "value", "how it was measured"), datasheet.table(measured))
     page.section("How this page was made")

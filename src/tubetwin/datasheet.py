@@ -27,8 +27,8 @@ IMPULSE = 0.5  # of full scale: an ordinary level
 # Through 30 layers the oldest path is some 30 orders quieter than the youngest, far below what
 # float32 can add to it: an impulse at an ordinary level is heard for 4,000 to 5,000 of its 6,139
 # samples, one of 1e30 to the last. It is so large that Snake's bounded part vanishes beside its
-# linear one, and still nothing overflows.
-HUGE = (1e30, 1e32, 1e34, 1e36)
+# linear one. How large is best depends on the weights, hence several.
+HUGE = (1e26, 1e29, 1e32, 1e35, 1e37)
 TIMED_SECONDS = 0.5
 REPEATS = 9  # the least of them counts: whatever else the machine does only adds
 
@@ -46,23 +46,28 @@ def _answer(player: engine.Player, level: float, length: int) -> Samples:
     return player.process(di)
 
 
-def _changed(player: engine.Player, listen_samples: int) -> tuple[npt.NDArray[np.intp], bool]:
-    """Where an impulse changes the output, counted from the impulse, and if all of it is finite."""
+def _changed(player: engine.Player, listen_samples: int) -> npt.NDArray[np.intp]:
+    """Where an impulse changes the output, counted from the impulse.
+
+    A sample that is not finite tells nothing: infinity times a weight of zero is no longer zero.
+    """
     rest, struck = (_answer(player, x, IMPULSE_AT + listen_samples) for x in (0, IMPULSE))
-    return np.flatnonzero(struck != rest) - IMPULSE_AT, bool(np.isfinite(struck).all())
+    return np.flatnonzero((struck != rest) & np.isfinite(struck)) - IMPULSE_AT
 
 
-def _amplified(loaded: Twin, player: engine.Player, gain: float) -> bytes:
-    """The twin with a `gain` before its first layer, which no DI could have: inputs are limited.
+def _amplified(loaded: Twin, player: engine.Player, level: float) -> bytes:
+    """The twin with a gain before its first layer: `IMPULSE` enters at `level`, as no DI could.
 
-    Its check signal is silence, where no gain is heard, with the answer that `player` gives.
+    Its check signal is silence, which no gain changes, with the answer that `player` gives.
     """
     silence = np.zeros_like(loaded.tensors["check.input"])
+    lift = loaded.tensors["lift.weight"]
+    largest = np.abs(lift).max() or np.float32(1)
     player.reset()
     return safetensors.numpy.save(
         {
             **loaded.tensors,
-            "lift.weight": loaded.tensors["lift.weight"] * np.float32(gain),
+            "lift.weight": lift / largest * np.float32(level / IMPULSE),
             "check.input": silence,
             "check.settings": normalise(loaded.knobs, player.setting)[None],
             "check.output": player.process(silence)[None],
@@ -75,8 +80,8 @@ def receptive_field_samples(loaded: Twin, player: engine.Player) -> int:
     """How many samples of output one sample of DI changes, by bit-exact comparison.
 
     The engine remembers no more than its delay lines hold, so behind the receptive field the output
-    is again, to the last bit, what silence gives. Should every huge impulse overflow, infinities
-    and NaN are as good: they take the same paths.
+    is again, to the last bit, what silence gives. The path to its end crosses no other one, so it
+    stays whole even where the impulse makes younger samples overflow.
 
     Args:
         loaded: the twin.
@@ -85,12 +90,11 @@ def receptive_field_samples(loaded: Twin, player: engine.Player) -> int:
         from the impulse to the last sample that differs, both included; 0 if none does.
     """
     listen_samples = 2 * loaded.architecture.receptive_field_samples + BLOCK_SAMPLES
-    reaches: dict[bool, list[int]] = {True: [], False: []}
+    last = -1
     for level in HUGE:
-        with engine.Player(_amplified(loaded, player, level / IMPULSE)) as loud:
-            changed, finite = _changed(loud, listen_samples)
-        reaches[finite].append(int(changed.max(initial=-1)) + 1)
-    return max(reaches[True] or reaches[False])
+        with engine.Player(_amplified(loaded, player, level)) as loud:
+            last = max(last, int(_changed(loud, listen_samples).max(initial=-1)))
+    return last + 1
 
 
 def latency_samples(loaded: Twin, player: engine.Player) -> int | None:
@@ -100,7 +104,7 @@ def latency_samples(loaded: Twin, player: engine.Player) -> int | None:
         loaded: the twin.
         player: of it, no cabinet; it is reset.
     """
-    changed, _ = _changed(player, loaded.architecture.receptive_field_samples)
+    changed = _changed(player, loaded.architecture.receptive_field_samples)
     return int(changed[0]) if len(changed) else None
 
 

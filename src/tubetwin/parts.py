@@ -10,14 +10,22 @@ Volts, amperes, ohms, farads and henries throughout. Sources of the tube equatio
 
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
 
-compiled = njit(cache=True, fastmath=True, error_model="numpy")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-# ------------------------------------------------------------------------------- the netlist
+
+def compiled(function: Function) -> Function:
+    """To machine code at the first call, kept on disk for the next time."""
+    fast: Any = njit(cache=True, fastmath=True, error_model="numpy")(function)
+    return cast(Function, fast)
+
+
+# -------------------------------------------------------------------------------------- the netlist
 
 
 class Part(NamedTuple):
@@ -34,6 +42,7 @@ class Part(NamedTuple):
 
     @property
     def kind(self) -> str:
+        """R, C, L, T or X."""
         return self.name[0]
 
 
@@ -50,7 +59,7 @@ def number(text: str) -> float:
     return float(text) if scale is None else float(text[:-1]) * scale
 
 
-# --------------------------------------------------------------------------------- the tubes
+# ---------------------------------------------------------------------------------------- the tubes
 
 
 class Tube(NamedTuple):
@@ -98,7 +107,7 @@ def grid_current(tube: Tube, vg: float) -> tuple[float, float]:
 
 @compiled
 def triode(v: np.ndarray, i: np.ndarray, d: np.ndarray) -> None:
-    """Plate and grid current `i` of a 12AX7 at (plate, grid) volts `v`, and slopes d[k, l]=di_k/dv_l."""
+    """Plate and grid current of a 12AX7 at (plate, grid) volts, and their slopes d = di/dv."""
     va, vg = max(v[0], 0.0), v[1]
     r = math.sqrt(TRIODE.plate_knee + va * va)
     smooth, slope = softplus(TRIODE.knee * (1.0 / TRIODE.mu + vg / r))

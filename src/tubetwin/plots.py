@@ -7,7 +7,7 @@ matplotlib draws and is loaded with the first plot.
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any, NamedTuple
 
@@ -84,7 +84,8 @@ class _Plot:
 
     def dots(self, source: str, x: ArrayLike, y: ArrayLike) -> None:
         look = LINES.get(source, OTHER)
-        hollow = {"markerfacecolor": "none", "markersize": 8.0 if look.marker == "o" else 6.0}
+        size = 9.0 if look.marker == "o" else 6.0  # a cross fits into its circle
+        hollow = {"markerfacecolor": "none", "markersize": size, "markeredgewidth": 1.6}
         self.line(source, x, y, linestyle="", linewidth=0, marker=look.marker, **hollow)
 
     def hertz(self, low: float, high: float) -> None:
@@ -93,13 +94,11 @@ class _Plot:
         self.axes.set_xticks(ticks, [f"{hz / 1000:g}k" if hz >= 1000 else str(hz) for hz in ticks])
         self.axes.minorticks_off()
 
-    def decades(self) -> None:
-        """A logarithmic axis of ratios that are read as percentages: 0.01 is 1 %."""
-        self.axes.set_yscale("log")
-        low, high = self.axes.get_ylim()
-        low = 10 ** np.floor(np.log10(low))
-        high = 10 ** np.ceil(np.log10(high))
-        self.axes.set_ylim(max(low, SMALLEST_ESR / 2), max(high, 10 * low))
+    def decades(self, ratios: Iterable[NDArray[np.float64]]) -> None:
+        """A logarithmic axis of whole decades that holds all ratios."""
+        exponents = np.log10(np.concatenate([[0.01], *ratios]))
+        low, high = np.floor(exponents.min() - 0.1), np.ceil(exponents.max() + 0.1)
+        self.axes.set(yscale="log", ylim=(10**low, 10**high))
 
     def svg(self) -> str:
         with self.context(self.look):
@@ -165,7 +164,7 @@ def waveforms(
     return plot.svg()
 
 
-def spectra(title: str, hz: ArrayLike, curves_db: Curves, range_db: float = 80.0) -> str:
+def spectra(title: str, hz: ArrayLike, curves_db: Curves, range_db: float = 60.0) -> str:
     """Levels over frequency, as far as they lie within `range_db` of the loudest."""
     plot = _Plot(title, "frequency (Hz)", "level (dB)")
     frequency = np.asarray(hz, float)
@@ -224,7 +223,7 @@ def responses(title: str, hz: ArrayLike, curves_db: Mapping[str, Mapping[str, Ar
             plot.line(source, frequency, _finite_db(gain_db))
     for position, gain_db in next(iter(curves_db.values())).items():
         end = (frequency[-1], _finite_db(gain_db)[-1])
-        plot.axes.annotate(position, end, (4, -4), textcoords="offset points")
+        plot.axes.annotate(position, end, (4, -4), textcoords="offset points", color=TEXT)
     plot.hertz(float(frequency.min()), float(frequency.max()))
     return plot.svg()
 
@@ -246,12 +245,12 @@ def esr_by_setting(title: str, groups: Curves) -> str:
         groups: "seen", "unseen" or another name -> (settings,) ESR; NaN is left out.
     """
     plot = _Plot(title, "settings, from best to worst (%)", "ESR")
-    for source, values in groups.items():
-        esr = np.sort(_real(values))
+    ranked = {source: np.sort(_real(values)) for source, values in groups.items()}
+    plot.decades(ranked.values())
+    for source, esr in ranked.items():
         if len(esr):
             plot.dots(source, 100 * (np.arange(len(esr)) + 0.5) / len(esr), esr)
             plot.axes.axhline(float(np.median(esr)), color=LINES.get(source, OTHER).colour, lw=1)
-    plot.decades()
     plot.axes.set_xlim(0, 100)
     return plot.svg()
 
@@ -264,9 +263,8 @@ def esr_by_distance(title: str, groups: Mapping[str, tuple[ArrayLike, ArrayLike]
         groups: name -> distances to the nearest trained setting, and the ESR there.
     """
     plot = _Plot(title, "distance to the nearest trained setting (1 = a knob's travel)", "ESR")
+    plot.decades(_real(esr) for _, esr in groups.values())
     for source, (distance, esr) in groups.items():
-        values = np.asarray(esr, float)
-        known = np.isfinite(values)
-        plot.dots(source, np.asarray(distance, float)[known], _real(values))
-    plot.decades()
+        known = np.isfinite(np.asarray(esr, float))
+        plot.dots(source, np.asarray(distance, float)[known], _real(esr))
     return plot.svg()

@@ -85,6 +85,12 @@ def levels_db(x: Samples | Real, window_samples: int) -> Real:
     return np.asarray(10 * np.log10(np.maximum(power, 1e-12)))
 
 
-def loudest(x: Samples, window_samples: int) -> int:
-    """Where the loudest of the windows starts."""
-    return int(levels_db(x, window_samples).argmax()) * window_samples
+def plainest(x: Samples, window_samples: int) -> int:
+    """Where the smoothest of the loud windows starts: there a waveform can be read.
+
+    Loud is what lies within 12 dB of the loudest; smooth, what changes least from sample to sample.
+    """
+    loudness = levels_db(x, window_samples)
+    rough = levels_db(np.diff(x, append=x[-1:]), window_samples) - loudness
+    rough[loudness < loudness.max() - 12] = np.inf
+    return int(rough.argmin()) * window_samples

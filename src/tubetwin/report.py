@@ -29,16 +29,16 @@ class Dial(NamedTuple):
     """A knob as it stands, for a small drawing of it."""
 
     name: str
-    value: str  # as printed on the panel, or words: "2 to 9"
-    turn: float | None  # 0…1 of its travel; None: no pointer
+    value: str  # as printed on the panel
+    turns: Sequence[float]  # 0…1 of its travel: where it stands, or where it starts and ends
 
 
 def _dial(dial: Dial) -> str:
-    pointer = ""
-    if dial.turn is not None:
-        angle = -150 + 300 * dial.turn
-        pointer = f'<path d="M22 22V8" transform="rotate({angle:.0f} 22 22)"/>'
-    knob = f'<svg viewBox="0 0 44 44" aria-hidden="true"><circle cx="22" cy="22" r="18"/>{pointer}'
+    pointers = "".join(
+        f'<path d="M22 22V8" transform="rotate({300 * turn - 150:.0f} 22 22)"/>'
+        for turn in dial.turns
+    )
+    knob = f'<svg viewBox="0 0 44 44" aria-hidden="true"><circle cx="22" cy="22" r="18"/>{pointers}'
     return f"<figure>{knob}</svg><b>{escape(dial.value)}</b>{escape(dial.name)}</figure>"
 
 

@@ -1,4 +1,4 @@
-"""Prints a netlist as an ngspice deck, so that a simulator that everyone trusts can judge our solver.
+"""Prints a netlist as an ngspice deck: a simulator that everyone trusts then judges our solver.
 
 The tubes' equations are those of `parts`, written once more in ngspice's own language.
 """
@@ -6,19 +6,30 @@ The tubes' equations are those of `parts`, written once more in ngspice's own la
 from collections.abc import Mapping, Sequence
 
 from tubetwin.parts import (
-    LEAK, PENTODE, RECTIFIER_PERVEANCE, RECTIFIER_VOLTS, TINY, TRIODE, Part, Tube, number,
+    LEAK,
+    PENTODE,
+    RECTIFIER_PERVEANCE,
+    RECTIFIER_VOLTS,
+    TINY,
+    TRIODE,
+    Part,
+    Tube,
+    number,
 )  # fmt: skip
 
 
 def softplus(x: str) -> str:
+    """ln(1 + e^x)."""
     return f"(max({x},0)+ln(1+exp(-abs({x}))))"
 
 
 def power(x: str, exponent: float) -> str:
+    """x to a power, zero below zero."""
     return f"exp({exponent}*ln(max({x},{TINY})))"
 
 
 def grid(tube: Tube) -> str:
+    """The grid current of a tube."""
     return f"""\
 Bl l 0 V={softplus(f"{tube.grid_knee}*V(g,k)")}/{tube.grid_knee}
 Bg g k I={tube.grid_perveance}*{power("V(l)", tube.grid_exponent)}"""
@@ -79,5 +90,6 @@ def deck(
         is_number = part.kind != "X" and part.value not in pots
         value = repr(number(part.value)) if is_number else str(pots.get(part.value, part.value))
         lines.append(card(part, value, turns))
-    lines += [".options reltol=1e-4 abstol=1e-10 vntol=1e-5 chgtol=1e-15 method=trap"]
+    # pivrel: farads on 320 V beside the screens' one ohm need careful pivots in the first steps
+    lines += [".options reltol=1e-4 abstol=1e-9 vntol=1e-5 chgtol=1e-15 pivrel=0.1 method=trap"]
     return "\n".join([*lines, ".control", analysis, ".endc", ".end", ""])

@@ -46,6 +46,7 @@ class Config:
     pre_emphasis: float = 0.85  # Wright's high-pass, gentler than the 0.95 that is reported
     plain_esr: float = 0.25  # weight beside the pre-emphasised ESR
     dc: float = 0.1
+    patience: float = 0.1  # loss of a window beyond which it pulls no harder: see Loss
     gradient_clip: float = 1.0
     averaging: float = 0.999
     validations: int = 25
@@ -331,8 +332,8 @@ class Loss:
             emphasised,
         )
         loss = pre + c.plain_esr * metrics.esr(target, prediction, plain)
-        total: Tensor = (loss + c.dc * metrics.dc_error(target, prediction, plain)).mean()
-        return total
+        loss = loss + c.dc * metrics.dc_error(target, prediction, plain)
+        return c.patience * torch.log1p(loss / c.patience).mean()
 
 
 class Validation:

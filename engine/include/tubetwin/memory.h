@@ -1,6 +1,6 @@
 // One block of memory for everything a player needs, and the account of what each part takes.
 //
-// The parts are placed twice: a first time to measure, then, after `allocate`, for real.
+// The parts are placed twice: a first time to measure, and after `allocate` for real.
 #pragma once
 
 #include <cstddef>
@@ -33,9 +33,15 @@ class Memory {
 
   // Reserves, zeroed, what was measured, and starts again at its beginning. [main-thread]
   void allocate() {
-    release();
     start_ = static_cast<char*>(::operator new(used_, std::align_val_t(kAlignment)));
     std::memset(start_, 0, used_);
+    used_ = 0;
+    std::memset(bytes_, 0, sizeof bytes_);
+  }
+
+  // Gives everything back, to measure anew. [main-thread]
+  void clear() {
+    release();
     used_ = 0;
     std::memset(bytes_, 0, sizeof bytes_);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tubetwin/columns.h"
+#include "tubetwin/fft.h"
 #include "tubetwin/fir.h"
 #include "tubetwin/plain.h"
 #include "tubetwin/rows.h"
@@ -21,6 +22,7 @@ inline void affine(float* out, const float* weight, const float* bias, const flo
 
 inline constexpr Kernels kNativeKernels = {
     TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, affine, fir,
+    transform, transformBack, multiplyAdd,
 };
 
 }  // namespace TUBETWIN_ISA

@@ -57,6 +57,14 @@ struct Network {
   float* headSum;      // scratch: the block's sum over layers, before the sum over channels
 };
 
+// A Fourier transform of `size` complex numbers, a power of two >= 64: see fft.h.
+struct Fft {
+  int size;
+  int rootCount;  // floats
+  const float* roots;
+};
+constexpr int kRun = 8;
+
 // Plays n <= kMaxBlock samples.
 using PlayFunction = void (*)(Network&, const float* in, float* out, int n);
 
@@ -73,6 +81,11 @@ struct Kernels {
 
   // out[t] = sum over k of taps[k] * in[t - k], t < n <= kMaxBlock.
   void (*fir)(float* out, const float* in, const float* taps, int count, int n);
+
+  // Convolution of long responses, block by block: see fft.h.
+  void (*transform)(const Fft&, float* re, float* im, float* spectrum);
+  void (*transformBack)(const Fft&, float* spectrum, float* re, float* im);
+  void (*multiplyAdd)(float* sum, const float* past, const float* response, int newest, int count, int size);
 };
 
 }  // namespace tubetwin
