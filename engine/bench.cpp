@@ -49,7 +49,7 @@ struct Candidate {
 
 void takeTurns(std::vector<Candidate>& candidates, int rounds) {
   for (Candidate& candidate : candidates) {
-    candidate.turn = 1024;
+    candidate.turn = 128;
     double took = 0;
     while (took < kTurnSeconds) {  // the warm-up finds out how much fits into a turn
       candidate.turn *= 2;
@@ -60,7 +60,7 @@ void takeTurns(std::vector<Candidate>& candidates, int rounds) {
   }
   for (int round = 0; round < rounds; round++)
     for (Candidate& candidate : candidates) {
-      candidate.play(1024);  // brings its memory back into the cache
+      candidate.play(256);  // brings its memory back into the cache
       const double start = now();
       candidate.play(candidate.turn);
       candidate.seconds.push_back((now() - start) / candidate.turn);

@@ -8,5 +8,5 @@ session=build/twins/session
 mkdir -p build/twins src/tubetwin/twins
 [ -f $session/session.json ] || tubetwin capture --amp reference --settings 256 --seconds 6 --seed 1 -o $session
 for size in standard nano; do
-  tubetwin train $session --size $size --minutes 60 -o src/tubetwin/twins/$size.twin
+  tubetwin train $session --size $size --minutes 55 -o src/tubetwin/twins/$size.twin
 done

@@ -26,7 +26,7 @@ def trained_looking(size: str, seed: int = 3) -> WaveNet:
 
 
 def worst_disagreement(size: str) -> tuple[float, float]:
-    """Of samples and of gradients, against autograd in double, each relative to its largest value."""
+    """Of samples and of gradients with autograd in double, relative to the largest value."""
     net, exact = trained_looking(size), WaveNet(SIZES[size]).double()
     exact.load_state_dict(net.state_dict())
     samples = 0.5 * torch.randn(3, net.history_samples + SAMPLES)
@@ -50,7 +50,8 @@ def test_samples_and_gradients_are_autograds(size: str) -> None:
 
 @pytest.mark.parametrize("isa", engine.instruction_sets())
 def test_every_instruction_set_agrees(isa: str) -> None:
-    code = "import test_fused as t; a, b = t.worst_disagreement('standard'); assert a < 5e-6 and b < 1e-5, (a, b)"
+    code = "import test_fused as t; a, b = t.worst_disagreement('standard'); "
+    code += "assert a < 5e-6 and b < 1e-5, (a, b)"
     path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"TUBETWIN_ISA": isa, "PYTHONPATH": path}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The house keeps its order: imports respect the floors, headers stand alone, the README tells the truth."""
+"""The house keeps its order: imports, headers that stand alone, a README that tells the truth."""
 
 import re
 import shutil
@@ -29,9 +29,19 @@ def test_playing_loads_neither_torch_nor_scipy_nor_matplotlib() -> None:
 def test_every_header_compiles_alone(header: Path) -> None:
     compiler = shutil.which("c++") or shutil.which("g++")
     assert compiler, "a C++17 compiler is part of the set-up"
-    flags = ["-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-x", "c++"]
+    flags = [
+        "-std=c++17",
+        "-fsyntax-only",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-psabi",
+        "-x",
+        "c++",
+    ]
     done = subprocess.run(
-        [compiler, *flags, f"-I{ROOT / 'engine' / 'include'}", str(header)],
+        [compiler, *flags, f"-I{ROOT / 'engine' / 'include'}", "-"],
+        input=f'#include "tubetwin/{header.name}"\n',
         capture_output=True,
         text=True,
     )
@@ -58,7 +68,7 @@ def test_every_command_in_the_readme_exists() -> None:
     from tubetwin.cli import cli
 
     text = (ROOT / "README.md").read_text("utf-8")
-    lines = re.findall(r"^\s*tubetwin (.+)$", text.replace("\\\n", " "), re.MULTILINE)
+    lines = re.findall(r"^    tubetwin (.+)$", text.replace("\\\n", " "), re.MULTILINE)
     assert lines
     knobs = {f"--{knob.option}" for knob in amp.KNOBS}
     for line in lines:

@@ -1,4 +1,4 @@
-"""The network is the one in docs/twin-file.md: causal, with exactly the declared reach and ledger."""
+"""The network is the one in docs/twin-file.md: causal, with the declared reach and ledger."""
 
 import math
 from dataclasses import replace

@@ -184,7 +184,7 @@ def capture(
     """
     from tubetwin import amp, audio, capture, guitar
 
-    passage = partial(guitar.passage, seconds)
+    passage: Callable[[int], np.ndarray] = partial(guitar.passage, seconds)
     if di_path:
         passage = capture.windows(audio.read_mono(di_path, 48000), round(seconds * 48000))
     plan = capture.plan(amp.KNOBS, settings, seed, floors={"Volume": 1.0})

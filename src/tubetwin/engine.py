@@ -58,7 +58,9 @@ def library() -> ctypes.CDLL:
     folders = [Path(folder) for folder in tubetwin.__path__]
     found = [Path(wish)] if wish else [p for f in folders for p in sorted(f.glob("libtubetwin.*"))]
     if not found:
-        raise BadInput(f"no libtubetwin in {folders[0]}: install the package, or set TUBETWIN_LIBRARY")
+        raise BadInput(
+            f"no libtubetwin in {folders[0]}: install the package, or set TUBETWIN_LIBRARY"
+        )
     try:
         native = ctypes.CDLL(str(found[0]))
     except OSError as error:

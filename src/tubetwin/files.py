@@ -1,10 +1,11 @@
-"""The ground floor: the one error that a user can mend, and files that are never half-written."""
+"""The ground floor: the error that a user can mend, files never half-written, JSON not trusted."""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class BadInput(ValueError):
@@ -39,3 +40,24 @@ def replacing(path: Path | str) -> Iterator[Path]:
         raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def typed(data: object, key: str, kind: type, where: str) -> Any:
+    """One value of a JSON object, of the type its format says (a bool is no number here).
+
+    Args:
+        data: what `json` read.
+        key: the value's name.
+        kind: int, float, str, bool, list or dict; a float may be written without a point.
+        where: the file and the place in it, for the error.
+    Raises:
+        BadInput: there is no such value, or it is of another type.
+    """
+    if not isinstance(data, dict) or key not in data:
+        raise BadInput(f"{where} lacks {key!r}")
+    value = data[key]
+    if kind is float and type(value) is int and abs(value) < 2**53:
+        value = float(value)
+    if type(value) is not kind:
+        raise BadInput(f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}")
+    return value

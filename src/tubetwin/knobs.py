@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tubetwin.files import BadInput
+from tubetwin.files import BadInput, typed
 
 Setting = Mapping[str, float]
 """One position of all knobs: printed name -> printed value."""
@@ -43,6 +43,12 @@ class Knob:
     def panel(self, normalised: float) -> float:
         """0…1 -> panel value."""
         return self.minimum + normalised * (self.maximum - self.minimum)
+
+    @classmethod
+    def read(cls, data: object, where: str) -> "Knob":
+        """From JSON with exactly our fields. Raises BadInput, saying `where`, if it is no knob."""
+        numbers = (typed(data, key, float, where) for key in ("minimum", "maximum", "default"))
+        return cls(typed(data, "name", str, where), *numbers)
 
     @property
     def option(self) -> str:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import soundfile
 
 from tubetwin import audio
-from tubetwin.files import BadInput, replacing
+from tubetwin.files import BadInput, replacing, typed
 from tubetwin.knobs import Knob, Setting, normalise
 
 FORMAT = 1
@@ -64,18 +64,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     return description
 
 
-def _field(data: object, key: str, kind: type, where: str) -> Any:
-    """One value of a JSON object, of the type the format says."""
-    if not isinstance(data, dict) or key not in data:
-        raise BadInput(f"{where} lacks {key!r}")
-    value = data[key]
-    if kind is float and type(value) is int and abs(value) < 2**53:  # JSON may write 5.0 as 5
-        value = float(value)
-    if type(value) is not kind:
-        raise BadInput(f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}")
-    return value
-
-
 def _inside(name: str, where: str) -> str:
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
@@ -83,16 +71,11 @@ def _inside(name: str, where: str) -> str:
     return name
 
 
-def _knob(data: object, where: str) -> Knob:
-    numbers = (_field(data, key, float, where) for key in ("minimum", "maximum", "default"))
-    return Knob(_field(data, "name", str, where), *numbers)
-
-
 def _take(data: object, knobs: tuple[Knob, ...], where: str) -> Take:
-    file = _inside(_field(data, "file", str, where), where)
+    file = _inside(typed(data, "file", str, where), where)
     where = f"{where} ({file})"
-    setting = _field(data, "setting", dict, where)
-    setting = {name: _field(setting, name, float, where) for name in setting}
+    setting = typed(data, "setting", dict, where)
+    setting = {name: typed(setting, name, float, where) for name in setting}
     strangers = set(setting) ^ {knob.name for knob in knobs}
     if strangers:
         raise BadInput(f"{where}: setting and panel disagree about a knob {sorted(strangers)[0]!r}")
@@ -100,10 +83,10 @@ def _take(data: object, knobs: tuple[Knob, ...], where: str) -> Take:
         normalise(knobs, setting)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
-    split = _field(data, "split", str, where)
+    split = typed(data, "split", str, where)
     if split not in SPLITS:
         raise BadInput(f"{where}: split {split!r} must be one of {', '.join(SPLITS)}")
-    start, length = (_field(data, k, int, where) for k in ("start_samples", "length_samples"))
+    start, length = (typed(data, k, int, where) for k in ("start_samples", "length_samples"))
     if start < 0 or length < 1:
         raise BadInput(f"{where}: a passage of {length} samples from {start} makes no sense")
     return Take(file, setting, split, start, length)
@@ -112,7 +95,7 @@ def _take(data: object, knobs: tuple[Knob, ...], where: str) -> Take:
 def _levels(description: dict[str, Any], where: str) -> dict[str, float] | None:
     if description.get("levels") is None:
         return None
-    levels = {k: _field(description["levels"], k, float, f"{where} levels") for k in LEVELS}
+    levels = {k: typed(description["levels"], k, float, f"{where} levels") for k in LEVELS}
     if not all(0 < volts < float("inf") for volts in levels.values()):
         raise BadInput(f"{where}: levels must be positive voltages, not {levels}")
     return levels
@@ -194,23 +177,23 @@ class Session:
             found = description.get("format")
             raise BadInput(f"{where} has format {found!r}; this version reads format {FORMAT}")
         knobs = tuple(
-            _knob(knob, f"{where} knob {i}")
-            for i, knob in enumerate(_field(description, "knobs", list, where))
+            Knob.read(knob, f"{where} knob {i}")
+            for i, knob in enumerate(typed(description, "knobs", list, where))
         )
-        takes = _field(description, "takes", list, where)
+        takes = typed(description, "takes", list, where)
         session = cls(
             folder=folder,
-            rig=_field(description, "rig", str, where),
-            sample_rate_hz=_field(description, "sample_rate_hz", int, where),
+            rig=typed(description, "rig", str, where),
+            sample_rate_hz=typed(description, "sample_rate_hz", int, where),
             knobs=knobs,
             takes=tuple(_take(take, knobs, f"{where} take {i}") for i, take in enumerate(takes)),
-            di_file=_inside(_field(description, "di", str, where), where),
+            di_file=_inside(typed(description, "di", str, where), where),
             seed=description.get("seed"),
             levels=_levels(description, where),
-            latency_samples=_field(
+            latency_samples=typed(
                 {"latency_samples": 0} | description, "latency_samples", int, where
             ),
-            shared_passages=_field(
+            shared_passages=typed(
                 {"shared_passages": False} | description, "shared_passages", bool, where
             ),
         )

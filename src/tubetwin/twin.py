@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
-from tubetwin.files import BadInput, replacing
+from tubetwin.files import BadInput, replacing, typed
 from tubetwin.knobs import Knob
 
 FORMAT = 1
@@ -264,34 +264,20 @@ def save(twin: Twin, path: Path | str) -> None:
 # ---- Reading -----------------------------------------------------------------------------------
 
 
-def _value(data: Mapping[str, Any], key: str, kind: type, default: Any = None) -> Any:
-    """One value of the description, of the type the format says."""
-    value = data.get(key, default)
-    if kind is float and type(value) is int and abs(value) < 2**53:  # JSON may write 5.0 as 5
-        value = float(value)
-    if type(value) is not kind:
-        raise BadInput(f"{key!r} must be of type {kind.__name__}, not {value!r}")
-    return value
+SAID = "the description"
 
 
 def _architecture(data: dict[str, Any]) -> Architecture:
-    dilations = _value(data, "dilations", list)
-    for i in range(len(dilations)):
-        _value({f"dilations[{i}]": dilations[i]}, f"dilations[{i}]", int)
+    dilations = typed(data, "dilations", list, SAID)
+    for name, dilation in ((f"dilations[{i}]", d) for i, d in enumerate(dilations)):
+        typed({name: dilation}, name, int, SAID)
     return Architecture(
-        channels=_value(data, "channels", int),
-        kernel_size=_value(data, "kernel_size", int),
+        channels=typed(data, "channels", int, SAID),
+        kernel_size=typed(data, "kernel_size", int, SAID),
         dilations=tuple(dilations),
-        taps=_value(data, "taps", str),
-        mix=_value(data, "mix", str),
+        taps=typed(data, "taps", str, SAID),
+        mix=typed(data, "mix", str, SAID),
     )
-
-
-def _knob(data: object) -> Knob:
-    if not isinstance(data, dict):
-        raise BadInput(f"'knobs' must list objects, not {data!r}")
-    name = _value(data, "name", str)
-    return Knob(name, *(_value(data, key, float) for key in KNOB_KEYS[1:]))
 
 
 def _not_json(constant: str) -> None:
@@ -308,17 +294,21 @@ def _described(metadata: Mapping[str, str], tensors: Tensors) -> Twin:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else data
         raise BadInput(f"'format' is {found!r}, and this version reads format {FORMAT}")
-    levels = None if data.get("levels") is None else _value(data, "levels", dict)
+    data = {"provenance": {}, "scores": {}, "licence": ""} | data
+    levels = None if data.get("levels") is None else typed(data, "levels", dict, SAID)
     return Twin(
-        name=_value(data, "name", str),
-        sample_rate_hz=_value(data, "sample_rate_hz", int),
-        knobs=tuple(_knob(knob) for knob in _value(data, "knobs", list)),
-        architecture=_architecture(_value(data, "architecture", dict)),
+        name=typed(data, "name", str, SAID),
+        sample_rate_hz=typed(data, "sample_rate_hz", int, SAID),
+        knobs=tuple(
+            Knob.read(knob, f"{SAID} knob {i}")
+            for i, knob in enumerate(typed(data, "knobs", list, SAID))
+        ),
+        architecture=_architecture(typed(data, "architecture", dict, SAID)),
         tensors=tensors,
-        levels=levels and {key: _value(levels, key, float) for key in levels},
-        provenance=_value(data, "provenance", dict, {}),
-        scores=_value(data, "scores", dict, {}),
-        licence=_value(data, "licence", str, ""),
+        levels=levels and {key: typed(levels, key, float, SAID) for key in levels},
+        provenance=typed(data, "provenance", dict, SAID),
+        scores=typed(data, "scores", dict, SAID),
+        licence=typed(data, "licence", str, SAID),
     )
 
 

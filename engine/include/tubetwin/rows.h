@@ -68,11 +68,23 @@ void playLayer(const Layer& layer, const TapRows& x, float* y, float* headSum, i
   for (; t < n; t += kLanes) layerTile<C, 1, kMoving>(layer, x, y, headSum, t, moved);
 }
 
+// A few floats, in line: a call of memcpy for each row takes longer than the copying itself.
+TUBETWIN_INLINE void copyRow(float* to, const float* from, int count) {
+  for (; count >= kLanes; count -= kLanes, to += kLanes, from += kLanes) store(to, load(from));
+#pragma GCC unroll 4
+  for (int part = 8; part >= 1; part /= 2)
+    if (count & part) {
+      memcpy(to, from, sizeof(float) * part);
+      to += part;
+      from += part;
+    }
+}
+
 // Copies `count` floats of the ring, from `start` on.
-inline void unroll(float* to, const float* ring, int length, int start, int count) {
+TUBETWIN_INLINE void unroll(float* to, const float* ring, int length, int start, int count) {
   const int first = count < length - start ? count : length - start;
-  memcpy(to, ring + start, sizeof(float) * first);
-  memcpy(to + first, ring, sizeof(float) * (count - first));
+  copyRow(to, ring + start, first);
+  copyRow(to + first, ring, count - first);
 }
 
 // Finds the taps of a block of n samples whose rows start at x.
@@ -106,8 +118,8 @@ inline void remember(Layer& layer, const float* x, int channels, int n) {
   const int toEnd = layer.memory - layer.oldest, first = n < toEnd ? n : toEnd;
   for (int c = 0; c < channels; c++) {
     float* row = layer.history + c * layer.memory;
-    memcpy(row + layer.oldest, x + c * kRow, sizeof(float) * first);
-    memcpy(row, x + c * kRow + first, sizeof(float) * (n - first));
+    copyRow(row + layer.oldest, x + c * kRow, first);
+    copyRow(row, x + c * kRow + first, n - first);
   }
   layer.oldest = n < toEnd ? layer.oldest + n : n - toEnd;
 }
