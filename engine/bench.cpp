@@ -49,7 +49,7 @@ struct Candidate {
 
 void takeTurns(std::vector<Candidate>& candidates, int rounds) {
   for (Candidate& candidate : candidates) {
-    candidate.turn = 128;
+    candidate.turn = 1024;
     double took = 0;
     while (took < kTurnSeconds) {  // the warm-up finds out how much fits into a turn
       candidate.turn *= 2;

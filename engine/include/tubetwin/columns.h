@@ -26,21 +26,23 @@ struct TapColumns {
 // s = Snake(FiLM(taps * x)), and the head's share of it. With kKeep, the oldest column, read for
 // the last time, gives its place to the present one: so a ring of 2d columns is enough.
 template <bool kMoving, bool kKeep>
-void convolve(const Layer& layer, TapColumns x, float* s, float* headSum, int n, int rampStep) {
+void convolve(const Layer& layer, TapColumns x, float* s, float* headSum, int n) {
   const float* taps = kMoving ? layer.taps : layer.still;
+  float* film = kMoving ? layer.glide : nullptr;
   for (int c = 0; c < kColumn; c += kLanes) {
     const Vector w0 = load(taps + c), w1 = load(taps + kColumn + c), w2 = load(taps + 2 * kColumn + c);
-    const Vector gamma = load(layer.gamma + c), gammaStep = load(layer.gammaStep + c);
-    const Vector beta = load(layer.beta + c), betaStep = load(layer.betaStep + c);
+    const Vector gammaStep = load(layer.gammaStep + c), betaStep = load(layer.betaStep + c);
     const Vector head = load(layer.head + c);
+    Vector gamma = kMoving ? load(film + c) : Vector{};
+    Vector beta = load(kMoving ? film + kColumn + c : layer.beta + c);
     for (int t = 0; t < n; t++) {
       const int i = t * kColumn + c;
       const Vector now = load(x.now + i);
       Vector v;
       if (kMoving) {
-        const Vector moved = broadcast(static_cast<float>(rampStep + t + 1));
-        const Vector u = load(x.oldest + i) * w0 + load(x.middle + i) * w1 + now * w2;
-        v = u * (gamma + gammaStep * moved) + (beta + betaStep * moved);
+        gamma += gammaStep;
+        beta += betaStep;
+        v = (load(x.oldest + i) * w0 + load(x.middle + i) * w1 + now * w2) * gamma + beta;
       } else {
         v = load(x.oldest + i) * w0 + beta;
         v = load(x.middle + i) * w1 + v;
@@ -50,6 +52,10 @@ void convolve(const Layer& layer, TapColumns x, float* s, float* headSum, int n,
       const Vector g = snake(v);
       store(s + i, g);
       store(headSum + i, load(headSum + i) + g * head);
+    }
+    if (kMoving) {
+      store(film + c, gamma);
+      store(film + kColumn + c, beta);
     }
   }
 }
@@ -92,8 +98,7 @@ void convolveLong(Layer& layer, const Network& net, float* x, int n) {
     const int toEnd = layer.memory - (middle > layer.oldest ? middle : layer.oldest);
     const int stretch = n - t < toEnd ? n - t : toEnd;
     const TapColumns taps{layer.history + layer.oldest * kColumn, layer.history + middle * kColumn, x + t * kColumn};
-    convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, stretch,
-                            net.rampStep + t);
+    convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, stretch);
     layer.oldest += stretch;
     if (layer.oldest == layer.memory) layer.oldest = 0;
     t += stretch;
@@ -112,7 +117,7 @@ void convolveShort(Layer& layer, const Network& net, float* x, int n) {
   float* past = x - layer.memory * kColumn;
   copyColumns(past, layer.history + layer.oldest * kColumn, older);
   copyColumns(past + older * kColumn, layer.history, layer.oldest);
-  convolve<kMoving, false>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, n, net.rampStep);
+  convolve<kMoving, false>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, n);
   copyColumns(layer.history, past + n * kColumn, layer.memory);
   layer.oldest = 0;
 }

@@ -34,6 +34,7 @@ struct Layer {
   float* beta;        // (C) FiLM's shift, with the taps' bias in it
   float* gammaStep;   // (C) what a ramp adds per sample; zero when no knob moves
   float* betaStep;
+  float* glide;       // (2, C) gamma and beta where a ramp has brought them; columns.h only
   const float* alpha;  // (C) Snake's frequency
   const float* mix;
   const float* mixBias;

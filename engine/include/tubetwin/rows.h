@@ -19,6 +19,7 @@ constexpr int kRow = kBefore + kMaxBlock + 16;  // 16: rows 4 KB apart would fig
 struct TapRows {
   const float* row[3];  // t - 2d, t - d and t
   int stride[3];
+  float* keep;  // where in the ring x goes while it is at hand, a row every `stride[0]`; or null
 };
 
 // kVectors vectors of time, from all channels of x to all channels of the next layer's x.
@@ -39,20 +40,22 @@ TUBETWIN_INLINE void layerTile(const Layer& layer, const TapRows& x, float* y, f
         for (int k = 0; k < kVectors; k++) v[o][k] += weight * load(row + k * kLanes);
       }
     }
-  Vector head[kVectors];
-  for (int k = 0; k < kVectors; k++) head[k] = load(headSum + t + k * kLanes);
+  Vector head[kVectors], step[kVectors];
+  for (int k = 0; k < kVectors; k++) {
+    head[k] = load(headSum + t + k * kLanes);
+    step[k] = moved + broadcast(static_cast<float>(t + k * kLanes));
+  }
 #pragma GCC unroll 8
   for (int o = 0; o < C; o++)
     for (int k = 0; k < kVectors; k++) {
-      if (kMoving) {
-        const Vector step = moved + broadcast(static_cast<float>(t + k * kLanes));
-        v[o][k] = v[o][k] * (broadcast(layer.gamma[o]) + broadcast(layer.gammaStep[o]) * step) +
-                  (broadcast(layer.beta[o]) + broadcast(layer.betaStep[o]) * step);
-      }
-      const Vector g = snake(v[o][k]);
+      const int at = t + k * kLanes;
+      if (kMoving)
+        v[o][k] = v[o][k] * (broadcast(layer.gammaStep[o]) * step[k] + broadcast(layer.gamma[o])) +
+                  (broadcast(layer.betaStep[o]) * step[k] + broadcast(layer.beta[o]));
+      const Vector g = snake(v[o][k]), now = load(x.row[2] + o * kRow + at);
       head[k] += g * broadcast(layer.head[o]);
-      const Vector now = load(x.row[2] + o * kRow + t + k * kLanes) + broadcast(layer.mixBias[o]);
-      store(y + o * kRow + t + k * kLanes, now + g * broadcast(layer.mix[o]));
+      store(y + o * kRow + at, (now + broadcast(layer.mixBias[o])) + g * broadcast(layer.mix[o]));
+      if (x.keep) store(x.keep + static_cast<long>(o) * x.stride[0] + at, now);
     }
   for (int k = 0; k < kVectors; k++) store(headSum + t + k * kLanes, head[k]);
 }
@@ -93,9 +96,9 @@ inline TapRows tapRows(const Layer& layer, float* x, int channels, int n) {
     float* past = x - layer.memory;
     for (int c = 0; c < channels; c++)
       unroll(past + c * kRow, layer.history + c * layer.memory, layer.memory, layer.oldest, layer.memory);
-    return {{past, x - layer.dilation, x}, {kRow, kRow, kRow}};
+    return {{past, x - layer.dilation, x}, {kRow, kRow, kRow}, nullptr};
   }
-  TapRows taps{{nullptr, nullptr, x}, {layer.memory, layer.memory, kRow}};
+  TapRows taps{{nullptr, nullptr, x}, {layer.memory, layer.memory, kRow}, nullptr};
   for (int j = 0; j < 2; j++) {
     const int start = (layer.oldest + j * layer.dilation) % layer.memory;
     taps.row[j] = layer.history + start;
@@ -106,17 +109,19 @@ inline TapRows tapRows(const Layer& layer, float* x, int channels, int n) {
     taps.row[j] = copy;
     taps.stride[j] = kRow;
   }
+  const bool whole = n % kLanes == 0 && taps.stride[0] == layer.memory;
+  if (whole) taps.keep = layer.history + layer.oldest;
   return taps;
 }
 
-// Puts the block where the oldest samples were.
-inline void remember(Layer& layer, const float* x, int channels, int n) {
+// Puts the block where the oldest samples were, unless that is done.
+inline void remember(Layer& layer, const float* x, int channels, int n, bool done) {
   if (n > layer.memory) {
     x += n - layer.memory;
     n = layer.memory;
   }
   const int toEnd = layer.memory - layer.oldest, first = n < toEnd ? n : toEnd;
-  for (int c = 0; c < channels; c++) {
+  for (int c = 0; c < channels && !done; c++) {
     float* row = layer.history + c * layer.memory;
     copyRow(row + layer.oldest, x + c * kRow, first);
     copyRow(row, x + c * kRow + first, n - first);
@@ -144,7 +149,7 @@ void playRows(Network& net, const float* in, float* out, int n) {
       playLayer<C, true>(layer, taps, y, net.headSum, n, net.rampStep);
     else
       playLayer<C, false>(layer, taps, y, net.headSum, n, 0);
-    remember(layer, x, C, n);
+    remember(layer, x, C, n, taps.keep != nullptr);
     float* next = y;
     y = x;
     x = next;

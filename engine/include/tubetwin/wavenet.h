@@ -95,6 +95,10 @@ class WaveNet {
     layer.beta[c] = samples ? layer.beta[c] + layer.betaStep[c] * net_.rampStep : beta;
     layer.gammaStep[c] = samples ? (gamma - layer.gamma[c]) / samples : 0;
     layer.betaStep[c] = samples ? (beta - layer.beta[c]) / samples : 0;
+    if (layer.glide) {
+      layer.glide[c] = layer.gamma[c];
+      layer.glide[net_.shape.channels + c] = layer.beta[c];
+    }
   }
 
   void finishRamp() noexcept {

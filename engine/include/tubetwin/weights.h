@@ -41,6 +41,7 @@ class Weights {
     mix_ = memory.take<float>(Part::weights, L * mixSize());
     for (float** values : {&tapsBias_, &unit_, &mixBias_, &head_, &gamma_, &beta_, &gammaStep_, &betaStep_})
       *values = memory.take<float>(Part::weights, L * C);
+    glide_ = memory.take<float>(Part::weights, layout_ == Layout::columns16 ? 2 * L * C : 0);
     alpha_ = memory.take<float>(Part::weights, folded() ? 0 : L * C);
   }
 
@@ -100,6 +101,7 @@ class Weights {
       layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0, history,
                taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
                gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
+               layout_ == Layout::columns16 ? glide_ + 2 * at : nullptr,
                folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
       history += this->history(l) * C;
     }
@@ -142,7 +144,7 @@ class Weights {
   float *histories_ = nullptr, *lift_ = nullptr, *liftBias_ = nullptr;
   float *taps_ = nullptr, *still_ = nullptr, *tapsBias_ = nullptr;
   float *unit_ = nullptr, *alpha_ = nullptr, *mix_ = nullptr, *mixBias_ = nullptr, *head_ = nullptr;
-  float *gamma_ = nullptr, *beta_ = nullptr, *gammaStep_ = nullptr, *betaStep_ = nullptr;
+  float *gamma_ = nullptr, *beta_ = nullptr, *gammaStep_ = nullptr, *betaStep_ = nullptr, *glide_ = nullptr;
 };
 
 }  // namespace tubetwin
