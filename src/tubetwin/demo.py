@@ -149,7 +149,7 @@ def _write_sounds(folder: Path, di: Samples, sounds: Mapping[str, Samples], rate
 # ---- The demo ----------------------------------------------------------------------------------
 
 
-def _is_reference(twin: Twin) -> bool:
+def is_reference(twin: Twin) -> bool:
     """Whether the twin was made from the amp that we can simulate, and knows its knobs."""
     rig = str(twin.provenance.get("rig", "")).lower()
     return "reference amp" in rig and {k.name for k in twin.knobs} == {k.name for k in amp.KNOBS}
@@ -187,7 +187,7 @@ def run(
         signals = playlist.signals(loaded.knobs, rate)
         part = playlist.excerpt(samples, rate)
         compared = {name: job.part(part) for name, job in music.items()} | signals
-        solved = compared if compare and _is_reference(loaded) else {}
+        solved = compared if compare and is_reference(loaded) else {}
         twin_answers, amp_answers = _play(path, music | signals, solved, rate, progress)
 
         sounds = {f"{i}-{_slug(n)}-twin": twin_answers[n] for i, n in enumerate(music, 1)}

@@ -20,7 +20,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """To machine code at the first call, kept on disk for the next time."""
+    """To machine code at the first call, kept on disk for the next time.
+
+    What is kept follows changes of a function's own file only: after changing a tube here, touch
+    `solver.py`, which calls it.
+    """
     fast: Any = njit(cache=True, fastmath=True, error_model="numpy")(function)
     return cast(Function, fast)
 

@@ -50,8 +50,8 @@ class Line(NamedTuple):
 
 
 LINES = {
-    "amp": Line("#e69f00", 4.0, "o"),
-    "twin": Line("#56b4e9", 1.4, "x"),
+    "amp": Line("#e69f00", 4.5, "o"),
+    "twin": Line("#56b4e9", 1.6, "x"),
     "error": Line("#cc79a7", 1.4, "+"),
     "seen": Line("#009e73", 1.4, "o"),
     "unseen": Line("#f0e442", 1.4, "x"),
@@ -73,7 +73,8 @@ class _Plot:
         self.context: Callable[..., Any] = matplotlib.rc_context
         with self.context(self.look):
             inches = (SIZE[0] / 72, SIZE[1] / 72)
-            self.figure = Figure(inches, layout="constrained", facecolor="none")
+            self.figure = Figure(inches, facecolor="none")
+            self.figure.subplots_adjust(0.15, 0.17, 0.97, 0.88)  # alike, so that axes line up
             self.axes = self.figure.add_subplot(xlabel=x_label, ylabel=y_label)
             self.axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
 
@@ -107,7 +108,7 @@ class _Plot:
                 handles.values(),
                 handles.keys(),
                 loc="lower right",
-                bbox_to_anchor=(1.02, 0.97),
+                bbox_to_anchor=(1.02, 0.98),
                 ncols=len(handles) or 1,
                 handlelength=1.2,
                 columnspacing=1.2,
@@ -166,7 +167,7 @@ def waveforms(
 
 def spectra(title: str, hz: ArrayLike, curves_db: Curves, range_db: float = 60.0) -> str:
     """Levels over frequency, as far as they lie within `range_db` of the loudest."""
-    plot = _Plot(title, "frequency (Hz)", "level (dB)")
+    plot = _Plot(title, "frequency (Hz)", "level (dBFS)")
     frequency = np.asarray(hz, float)
     levels = {source: _finite_db(level) for source, level in curves_db.items()}
     for source, level in levels.items():
@@ -209,7 +210,7 @@ def harmonics(title: str, levels_db: Curves, floor_db: float = -90.0) -> str:
 
 
 def responses(title: str, hz: ArrayLike, curves_db: Mapping[str, Mapping[str, ArrayLike]]) -> str:
-    """Frequency responses at several positions of one knob, each named where its line ends.
+    """Frequency responses at several positions of one knob, each named where they are furthest apart.
 
     Args:
         title: printed above, the knob's name as a rule.
@@ -221,16 +222,19 @@ def responses(title: str, hz: ArrayLike, curves_db: Mapping[str, Mapping[str, Ar
     for source, positions in curves_db.items():
         for gain_db in positions.values():
             plot.line(source, frequency, _finite_db(gain_db))
-    for position, gain_db in next(iter(curves_db.values())).items():
-        end = (frequency[-1], _finite_db(gain_db)[-1])
-        plot.axes.annotate(position, end, (4, -4), textcoords="offset points", color=TEXT)
+    named = {position: _finite_db(gain) for position, gain in next(iter(curves_db.values())).items()}
+    gaps = np.diff(np.sort(np.stack(list(named.values())), axis=0), axis=0)
+    widest = int(gaps.min(axis=0, initial=np.inf).argmax())  # room for the names
+    for position, level in named.items():
+        place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
+        plot.axes.annotate(position, (frequency[widest], level[widest]), color=TEXT, **place)
     plot.hertz(float(frequency.min()), float(frequency.max()))
     return plot.svg()
 
 
 def levels(title: str, x_label: str, x: ArrayLike, curves_db: Curves) -> str:
     """Levels over a knob or over time: source -> (points,) dB."""
-    plot = _Plot(title, x_label, "level (dB)")
+    plot = _Plot(title, x_label, "level (dBFS)")
     for source, level in curves_db.items():
         plot.line(source, x, _finite_db(level))
     plot.axes.margins(x=0.02)

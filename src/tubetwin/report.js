@@ -3,7 +3,6 @@
 // browser's own players.
 
 const FADE_SECONDS = 0.01;
-const playerOf = new Map();
 let context;
 let playing;
 
@@ -108,4 +107,4 @@ class Player {
 }
 
 document.body.classList.add("scripted");
-for (const element of document.querySelectorAll(".player")) playerOf.set(element, new Player(element));
+for (const element of document.querySelectorAll(".player")) new Player(element);

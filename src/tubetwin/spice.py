@@ -15,7 +15,7 @@ from tubetwin.parts import (
     Part,
     Tube,
     number,
-)  # fmt: skip
+)
 
 
 def softplus(x: str) -> str:

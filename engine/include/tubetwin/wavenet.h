@@ -57,11 +57,12 @@ class WaveNet {
   void moveKnobs(const float* knobs, int samples) noexcept {
     const float* film = film_(knobs, kernels_);
     const int L = net_.shape.layers, C = net_.shape.channels;
-    for (int i = 0; i < L * C; i++) {
-      const float scale = (film ? 1 + film[i] : 1) * weights_.unit()[i];
-      const float shift = (film ? film[L * C + i] : 0) * weights_.unit()[i];
-      aim(net_.layer[i / C], i % C, scale, scale * weights_.tapsBias()[i] + shift, samples);
-    }
+    for (int l = 0, i = 0; l < L; l++)
+      for (int c = 0; c < C; c++, i++) {
+        const float scale = (film ? 1 + film[i] : 1) * weights_.unit()[i];
+        const float shift = (film ? film[L * C + i] : 0) * weights_.unit()[i];
+        aim(net_.layer[l], c, scale, scale * weights_.tapsBias()[i] + shift, samples);
+      }
     net_.rampStep = 0;
     net_.rampLength = samples;
     if (samples == 0) weights_.foldTaps();
@@ -90,15 +91,19 @@ class WaveNet {
   }
 
  private:
+  // Sets one channel's course to gamma and beta.
   void aim(Layer& layer, int c, float gamma, float beta, int samples) noexcept {
-    layer.gamma[c] = samples ? layer.gamma[c] + layer.gammaStep[c] * net_.rampStep : gamma;
-    layer.beta[c] = samples ? layer.beta[c] + layer.betaStep[c] * net_.rampStep : beta;
-    layer.gammaStep[c] = samples ? (gamma - layer.gamma[c]) / samples : 0;
-    layer.betaStep[c] = samples ? (beta - layer.beta[c]) / samples : 0;
-    if (layer.glide) {
-      layer.glide[c] = layer.gamma[c];
-      layer.glide[net_.shape.channels + c] = layer.beta[c];
-    }
+    const float played = static_cast<float>(net_.rampStep);
+    const float gammaNow = samples ? layer.gamma[c] + layer.gammaStep[c] * played : gamma;
+    const float betaNow = samples ? layer.beta[c] + layer.betaStep[c] * played : beta;
+    const float perSample = samples ? 1 / static_cast<float>(samples) : 0;
+    layer.gamma[c] = gammaNow;
+    layer.beta[c] = betaNow;
+    layer.gammaStep[c] = (gamma - gammaNow) * perSample;
+    layer.betaStep[c] = (beta - betaNow) * perSample;
+    if (!layer.glide) return;
+    layer.glide[c] = gammaNow;
+    layer.glide[net_.shape.channels + c] = betaNow;
   }
 
   void finishRamp() noexcept {

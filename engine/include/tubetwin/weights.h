@@ -67,14 +67,16 @@ class Weights {
   // FiLM's scale goes into the taps, so that it costs nothing while no knob moves. [audio-thread]
   void foldTaps() noexcept {
     if (!folded()) return;
-    const int C = shape_.channels, inputs = shape_.dense ? C : 1;
+    const int C = shape_.channels;
     for (int l = 0; l < shape_.layers; l++)
-      for (int j = 0; j < shape_.kernelSize; j++)
-        for (int o = 0; o < C; o++)
-          for (int i = 0; i < inputs; i++) {
-            const int at = (j * C + o) * inputs + i;
-            layers_[l].still[at] = layers_[l].taps[at] * layers_[l].gamma[o];
-          }
+      for (int j = 0; j < shape_.kernelSize; j++) {
+        const Layer& layer = layers_[l];
+        const int at = j * C * (shape_.dense ? C : 1);
+        if (shape_.dense)
+          for (int i = 0; i < C * C; i++) layer.still[at + i] = layer.taps[at + i] * layer.gamma[i / C];
+        else
+          for (int c = 0; c < C; c++) layer.still[at + c] = layer.taps[at + c] * layer.gamma[c];
+      }
   }
 
   Layout layout() const { return layout_; }

@@ -1,0 +1,244 @@
+"""The sound card: which ones there are, a stream through one, and how late it is.
+
+By way of the optional sounddevice and PortAudio, loaded when the first card is asked for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from tubetwin.files import BadInput
+
+Play = Callable[[np.ndarray, np.ndarray, bool], None]
+"""What fills (frames, outputs) from (frames, inputs); True: the card missed samples before."""
+
+NO_CARD = "plug in an interface or start the JACK or PipeWire server, then try tubetwin live --list"
+
+
+class Stream(Protocol):
+    """What we use of a sounddevice.Stream."""
+
+    samplerate: float
+    latency: tuple[float, float]
+
+    def start(self) -> None:
+        """Let samples run."""
+
+    def close(self) -> None:
+        """Stop, and free the card."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the guitar comes in and the amp goes out.
+
+    Attributes:
+        devices: one for both ways, or input and output; parts of names, or numbers; (): the
+            system's choice.
+        input_channel: counted from 1, as printed on the card.
+        output_channels: the same; the sound comes from all of them. (): both of a stereo card.
+        block_samples: per callback; 0 leaves it to the card.
+        sample_rate_hz: of the card; None: the twin's if it can, its own otherwise.
+    """
+
+    devices: tuple[str | int, ...] = ()
+    input_channel: int = 1
+    output_channels: tuple[int, ...] = ()
+    block_samples: int = 256
+    sample_rate_hz: int | None = None
+
+
+def ports(devices: tuple[str, ...], channels: str | None, block: int, rate: int | None) -> Ports:
+    """`Ports` from words of the command line; channels such as "1", "2:1" or "1:3,4".
+
+    Raises:
+        BadInput: more than two devices, or channels of another form.
+    """
+    if len(devices) > 2:
+        raise BadInput("--device goes once for both ways, or twice: input, then output")
+    chosen = tuple(int(d) if d.isdecimal() else d for d in devices)
+    come, _, go = (channels or "1").partition(":")
+    try:
+        entry, exits = int(come), tuple(int(channel) for channel in go.split(",") if go)
+    except ValueError:
+        entry, exits = 0, ()
+    if min((entry, *exits)) < 1 or max((entry, *exits)) > 256:
+        raise BadInput(f"--channels counts from 1, as in 1:1,2 (input:outputs), not {channels!r}")
+    return Ports(chosen, entry, exits, block, rate)
+
+
+def _sounddevice() -> ModuleType:
+    try:
+        import sounddevice
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            "live playing needs sounddevice: pip install 'tubetwin[live]'"
+        ) from error
+    except OSError as error:  # the wheel for Linux comes without PortAudio itself
+        raise BadInput("PortAudio is missing: apt install libportaudio2") from error
+    return sounddevice  # type: ignore[no-any-return]
+
+
+def listing() -> list[dict[str, Any]]:
+    """Every sound card: number, name, system, inputs, outputs, sample rate."""
+    sd = _sounddevice()
+    systems = sd.query_hostapis()
+    return [
+        {
+            "number": number,
+            "name": card["name"],
+            "system": systems[card["hostapi"]]["name"],
+            "inputs": card["max_input_channels"],
+            "outputs": card["max_output_channels"],
+            "sample_rate_hz": round(card["default_samplerate"]),
+        }
+        for number, card in enumerate(sd.query_devices())
+    ]
+
+
+def _card(sd: ModuleType, wish: str | int | None, kind: str, channel: int) -> dict[str, Any]:
+    """One way of the card, checked to have the channel."""
+    try:
+        card: dict[str, Any] = sd.query_devices(wish, kind)
+    except (ValueError, sd.PortAudioError) as error:
+        if wish is None or not len(sd.query_devices()):
+            raise BadInput(f"there is no sound card to use as {kind}: {NO_CARD}") from error
+        raise BadInput(f"no {kind} device {wish!r} ({error}): see tubetwin live --list") from error
+    most = card[f"max_{kind}_channels"]
+    if channel > most:
+        raise BadInput(
+            f"{card['name']} has {most} {kind} channels, not {channel}: choose others by --channels"
+        )
+    return card
+
+
+def open_stream(wish: Ports, twin_rate_hz: int, play: Play) -> Stream:
+    """A stream through the card, not yet started.
+
+    Args:
+        wish: which card and channels.
+        twin_rate_hz: taken if the card can and `wish` names no other.
+        play: called for every block, from the card's thread.
+    Returns:
+        the stream; `samplerate` and `latency` are what the card gave.
+    Raises:
+        BadInput: no such card or channel, or the card refuses.
+    """
+    sd = _sounddevice()
+    both: tuple[Any, ...] = wish.devices or (None,)
+    entry = _card(sd, both[0], "input", wish.input_channel)
+    exit_ = _card(sd, both[-1], "output", max(wish.output_channels, default=1))
+    outputs = max(wish.output_channels, default=min(2, exit_["max_output_channels"]))
+
+    def callback(sound: np.ndarray, out: np.ndarray, frames: int, time: Any, status: Any) -> None:
+        play(sound, out, bool(status))
+
+    refusal: Exception | None = None
+    own_hz = round(entry["default_samplerate"])
+    for rate_hz in [wish.sample_rate_hz] if wish.sample_rate_hz else [twin_rate_hz, own_hz]:
+        try:
+            stream: Stream = sd.Stream(
+                samplerate=rate_hz,
+                blocksize=wish.block_samples,
+                device=(both[0], both[-1]),
+                channels=(wish.input_channel, outputs),
+                dtype="float32",
+                latency="low",
+                callback=callback,
+            )
+            return stream
+        except (sd.PortAudioError, ValueError) as error:
+            refusal = error
+    raise BadInput(
+        f"{entry['name']} does not open ({refusal}): close other programs that use it,"
+        " or try another --rate, --block or --device"
+    ) from refusal
+
+
+# ---- How late it is ----------------------------------------------------------------------------
+
+BURSTS, BURST_SECONDS, PAUSE_SECONDS = 5, 0.1, 0.5
+BURST_LEVEL = 0.25  # -12 dBFS: loud enough for a cable, gentle on ears if it is no cable
+CLEAREST_OF = 8.0  # how far a true echo stands above the rest of a correlation
+
+
+@dataclass
+class Loopback:
+    """Plays bursts of noise and listens for them: out of the card, through a cable, back in."""
+
+    input_channel: int
+    sample_rate_hz: int
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.burst = rng.choice([-BURST_LEVEL, BURST_LEVEL], round(BURST_SECONDS * self.sample_rate_hz))
+        self.period = round((BURST_SECONDS + PAUSE_SECONDS) * self.sample_rate_hz)
+        self.heard = np.zeros(self.period * BURSTS, np.float32)
+        one = np.concatenate([self.burst, np.zeros(self.period - len(self.burst))])
+        self._out = np.tile(one, BURSTS).astype(np.float32)
+        self._at = 0
+
+    @property
+    def done(self) -> bool:
+        """All was played."""
+        return self._at >= len(self.heard)
+
+    def play(self, sound: np.ndarray, out: np.ndarray, missed: bool) -> None:
+        """The callback."""
+        count = min(len(out), len(self.heard) - self._at)
+        part = slice(self._at, self._at + count)
+        out.fill(0)
+        out[:count] = self._out[part, None]
+        self.heard[part] = sound[:count, self.input_channel - 1]
+        self._at += count
+
+    def delays(self) -> list[int]:
+        """The delay of each burst that came back, in samples."""
+        found = []
+        size = 1 << (2 * self.period).bit_length()
+        for start in range(0, len(self.heard), self.period):
+            spectrum = np.fft.rfft(self.heard[start : start + self.period], size)
+            echo = np.fft.irfft(spectrum * np.conj(np.fft.rfft(self.burst, size)), size)
+            echo = np.abs(echo[: self.period - len(self.burst)])  # a cable may swap the polarity
+            if echo.max() > CLEAREST_OF * np.sqrt(np.mean(echo**2)):
+                found.append(int(echo.argmax()))
+        return found
+
+
+def measure_latency(wish: Ports, rate_hz: int, wait: Callable[[float], None]) -> dict[str, float]:
+    """How long the way out of the card and back in takes, measured through a cable.
+
+    Args:
+        wish: which card and channels.
+        rate_hz: preferred.
+        wait: sleeps so many seconds.
+    Returns:
+        median, least and largest delay in samples; the sample rate; the seconds the card claims.
+    Raises:
+        BadInput: as `open_stream`, or nothing came back.
+    """
+    box: list[Loopback] = []
+    stream = open_stream(wish, rate_hz, lambda *block: box[0].play(*block))
+    box.append(Loopback(wish.input_channel, round(stream.samplerate)))
+    stream.start()
+    for _ in range(round(20 * BURSTS * (BURST_SECONDS + PAUSE_SECONDS) / 0.1)):
+        if box[0].done:
+            break
+        wait(0.1)
+    stream.close()
+    delays = box[0].delays()
+    if len(delays) <= BURSTS // 2:
+        raise BadInput(
+            f"{len(delays)} of {BURSTS} bursts came back: connect an output to input"
+            f" {wish.input_channel} with a cable, turn its gain up, and measure again"
+        )
+    return {
+        "samples": float(np.median(delays)),
+        "least_samples": min(delays),
+        "largest_samples": max(delays),
+        "sample_rate_hz": stream.samplerate,
+        "claimed_seconds": sum(stream.latency),
+    }
