@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tubetwin import engine, network, twin
+from tubetwin import engine, network, training, twin
 from tubetwin.knobs import normalise, setting_at
 
 Process = Callable[[np.ndarray], np.ndarray]
@@ -86,13 +86,7 @@ def loaded(path: str, setting: np.ndarray) -> Streaming:
         film_hidden=made.tensors["film.0.bias"].size,
     )  # fmt: skip
     net = network.WaveNet(shape)
-    state = {
-        name.replace("film.", "film.mlp."): torch.from_numpy(value.copy())
-        for name, value in made.tensors.items()
-        if not name.startswith("check.")
-    }
-    state["snake.log_alpha"] = state.pop("snake.alpha").log()
-    net.load_state_dict(state)
+    training.load_tensors(net, made.tensors)
     return Streaming(net, torch.from_numpy(setting)[None])
 
 

@@ -39,30 +39,32 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+constexpr int kInstances = 5;          // of each candidate, in turn
+
 // Something to time: play(samples) plays them.
 struct Candidate {
   std::string name;
-  std::function<void(int samples)> play;
-  int turn = 0;                 // samples
+  std::vector<std::function<void(int samples)>> instances;  // the luck of each with its memory pages differs
+  int turn;                     // samples, a multiple of the block
   std::vector<double> seconds;  // per sample, one for each round
 };
 
 void takeTurns(std::vector<Candidate>& candidates, int rounds) {
   for (Candidate& candidate : candidates) {
-    candidate.turn = 1024;
     double took = 0;
     while (took < kTurnSeconds) {  // the warm-up finds out how much fits into a turn
       candidate.turn *= 2;
       const double start = now();
-      candidate.play(candidate.turn);
+      candidate.instances[0](candidate.turn);
       took = now() - start;
     }
   }
   for (int round = 0; round < rounds; round++)
     for (Candidate& candidate : candidates) {
-      candidate.play(256);  // brings its memory back into the cache
+      const auto& play = candidate.instances[round % candidate.instances.size()];
+      play(candidate.turn);  // brings its memory back into the cache
       const double start = now();
-      candidate.play(candidate.turn);
+      play(candidate.turn);
       candidate.seconds.push_back((now() - start) / candidate.turn);
     }
 }
@@ -98,26 +100,32 @@ void addNetworks(std::vector<Candidate>& all, const Sizes& sizes) {
   for (const Kernels* kernels : tubetwin::kernelsHere())
     for (const auto& [size, twin] : sizes)
       for (const int block : {1, 16, 64, 256, 1024}) {
-        auto player = std::make_shared<Player>(twin, *kernels);
-        const std::string name = size + " " + kernels->instructionSet + " " + std::to_string(block);
-        all.push_back({name, inBlocks(block, [player](const float* in, float* out, int n) {
-                         player->process(in, out, n);
-                       }), 0, {}});
+        Candidate candidate{size + " " + kernels->instructionSet + " " + std::to_string(block), {}, std::max(block, 64), {}};
+        for (int i = 0; i < kInstances; i++) {
+          auto player = std::make_shared<Player>(twin, *kernels);
+          candidate.instances.push_back(
+              inBlocks(block, [player](const float* in, float* out, int n) { player->process(in, out, n); }));
+        }
+        all.push_back(std::move(candidate));
       }
 }
 
-// All knobs turn all the time, a new position in every block.
+// All knobs turn all the time: glide after glide of 20 ms (15 blocks), or anew in every block.
 void addMovingKnobs(std::vector<Candidate>& all, const Sizes& sizes) {
   for (const auto& [size, twin] : sizes)
-    for (const bool everyBlock : {false, true}) {
-      auto player = std::make_shared<Player>(twin, tubetwin::chosenKernels());
-      auto count = std::make_shared<int>(0);
-      const auto process = [=](const float* in, float* out, int n) {
-        if (everyBlock || ++*count % 15 == 0)  // 15 blocks of 64 are 20 ms: glide after glide
-          for (int k = 0; k < 4; k++) player->setKnob(k, static_cast<float>(++*count % 100) / 100);
-        player->process(in, out, n);
-      };
-      all.push_back({size + (everyBlock ? " automated" : " moving"), inBlocks(64, process), 0, {}});
+    for (const int blocks : {15, 1}) {
+      Candidate candidate{size + (blocks == 1 ? " automated" : " moving"), {}, 64, {}};
+      for (int i = 0; i < kInstances; i++) {
+        auto player = std::make_shared<Player>(twin, tubetwin::chosenKernels());
+        auto count = std::make_shared<int>(0);
+        const int knobs = static_cast<int>(twin.knobs.size());
+        candidate.instances.push_back(inBlocks(64, [=](const float* in, float* out, int n) {
+          if (++*count % blocks == 0)
+            for (int k = 0; k < knobs; k++) player->setKnob(k, static_cast<float>(*count % 100) / 100);
+          player->process(in, out, n);
+        }));
+      }
+      all.push_back(std::move(candidate));
     }
 }
 
@@ -131,25 +139,25 @@ void addCabinets(std::vector<Candidate>& all) {
       std::copy(in, in + n, out);
       cabinet->process(out, n);
     };
-    all.push_back({"cabinet " + std::to_string(taps), inBlocks(64, process), 0, {}});
+    all.push_back({"cabinet " + std::to_string(taps), {inBlocks(64, process)}, 64, {}});
     if (taps > 8192) continue;
     const auto direct = [response, taps, &kernels](const float*, float* out, int n) {
       static std::vector<float> line(3 * 8192, 0.1f);
       kernels.fir(out, line.data() + 2 * 8192, response.data(), taps, n);
     };
-    all.push_back({"direct " + std::to_string(taps), inBlocks(64, direct), 0, {}});
+    all.push_back({"direct " + std::to_string(taps), {inBlocks(64, direct)}, 64, {}});
   }
 }
 
 // The slowest block of a stretch of music over the median one: per block the best of many repeats,
 // so that what the machine does besides does not count.
-double worstBlock(const Twin& twin, int repeats) {
-  constexpr int kBlocks = 1000;
+double worstBlock(const Twin& twin) {
+  constexpr int kBlocks = 1000, kRepeats = 40;
   Player player(twin, tubetwin::chosenKernels());
   const std::vector<float> di = made::di(64 * kBlocks);
   std::vector<float> out(64);
   std::vector<double> best(kBlocks, 1.0);
-  for (int i = 0; i < repeats; i++) {
+  for (int i = 0; i < kRepeats; i++) {
     player.reset();
     for (int b = 0; b < kBlocks; b++) {
       const double start = now();
@@ -192,7 +200,7 @@ void printRatios(const std::vector<Candidate>& all, const Sizes& sizes) {
     std::printf("    \"%s block 16 / 64\": %.3f,\n", size.c_str(), ratio(still(size, 16), base));
     for (const char* how : {" moving", " automated"})
       std::printf("    \"%s%s / still\": %.3f,\n", size.c_str(), how, ratio(named(all, size + how), base));
-    std::printf("    \"%s worst block / median\": %.3f,\n", size.c_str(), worstBlock(twin, 40));
+    std::printf("    \"%s worst block / median\": %.3f,\n", size.c_str(), worstBlock(twin));
   }
   for (const char* taps : {"2048", "8192"})
     std::printf("    \"cabinet %s / direct\": %.3f%s\n", taps,

@@ -216,13 +216,16 @@ def bad(kind: str, home: Path, folder: Path) -> dict:
     (folder / "file").write_bytes(b"no folder")
     audio.write(folder / "silent.wav", np.zeros(RATE), RATE)
     good = {"folder": folder / "demo", "di": home / "di.wav", "twin": home / "fixed.twin"}
-    return good | {
-        "twin": {"twin": folder / "missing.twin"},
-        "di": {"di": folder / "missing.wav"},
-        "silent": {"di": folder / "silent.wav"},
-        "file": {"folder": folder / "file"},
-        "below a file": {"folder": folder / "file" / "demo"},
-    }[kind]
+    return (
+        good
+        | {
+            "twin": {"twin": folder / "missing.twin"},
+            "di": {"di": folder / "missing.wav"},
+            "silent": {"di": folder / "silent.wav"},
+            "file": {"folder": folder / "file"},
+            "below a file": {"folder": folder / "file" / "demo"},
+        }[kind]
+    )
 
 
 @pytest.mark.parametrize("kind", ["twin", "di", "silent", "file", "below a file"])

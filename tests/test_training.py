@@ -1,5 +1,6 @@
 """Training learns an amp it can learn, resumes where it stopped, and refuses what it cannot use."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,14 @@ def test_a_checkpoint_of_another_run_is_refused(session: Session, tmp_path: Path
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(BadInput, match="is no checkpoint"):
         training.Run(session, QUICK, path)
+
+
+def test_a_run_goes_on_from_an_old_twin(session: Session, trained: Path, tmp_path: Path) -> None:
+    run = training.Run(session, replace(QUICK, start=str(trained)), tmp_path / "c")
+    again, before = run.twin("").tensors, twin.load(trained).tensors
+    assert all(np.allclose(again[name], before[name], rtol=1e-5, atol=1e-6) for name in before)
+    with pytest.raises(BadInput, match="is no standard twin"):
+        training.Run(session, Config(size="standard", start=str(trained)), tmp_path / "d")
 
 
 def test_an_unknown_size_or_time_is_refused() -> None:

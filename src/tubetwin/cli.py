@@ -90,6 +90,37 @@ def render(
 
 
 @cli.command(context_settings=WITH_KNOBS, epilog=KNOB_HELP)
+@click.option("--twin", "twins", multiple=True, help="[default: standard] The key t goes on.")
+@click.option("--cabinet", "cabinets", multiple=True, help="As in render. The key c goes on.")
+@click.option("--preset", "preset_path", help="A sound saved before; other options overrule it.")
+@click.option("--save-as", help="[default: the preset, or live.json] Where the key s saves.")
+@click.option("--list", "only_list", is_flag=True, help="Print sound cards and MIDI inputs.")
+@click.option("--device", multiple=True, help="Name or number; twice: input, then output.")
+@click.option("--channels", help="[default: 1] Input:outputs, counted from 1, such as 2:1,2.")
+@click.option("--block", type=click.IntRange(16, 8192), default=256, show_default=True)
+@click.option("--rate", type=click.IntRange(8000, 384000), help="[default: the twin's] Hz.")
+@click.option("--midi", help="Listen to this MIDI input; a part of its name will do.")
+@click.option("--cc", multiple=True, help="A MIDI controller turns a knob: --cc 20=volume.")
+@click.option("--record", help="Write what you play to this WAV, and the dry guitar beside it.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Stop by itself.")
+@click.option("--measure-latency", is_flag=True, help="Through a cable from output to input.")
+@click.option("--json", "as_json", is_flag=True, help="The outcome on standard output.")
+@click.pass_context
+def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
+    """Play your guitar through a twin, now.
+
+    Arrow keys turn the knobs, other keys change twin and cabinet; q or Ctrl-C ends.
+    """
+    from tubetwin import live, rig, twin
+
+    bundled = sorted(path.stem for path in twin.BUNDLED.glob("*.twin"))
+    shelf = rig.Shelf(bundled, [None, "1x12"], twin.bundled, impulse_response)
+    read_knobs = partial(knob_options, context.args, samples=0)
+    found = live.command(options, shelf, read_knobs, console)
+    click.echo(json.dumps(found, indent=1)) if as_json else console.print(live.words(found))
+
+
+@cli.command(context_settings=WITH_KNOBS, epilog=KNOB_HELP)
 @click.argument("di", metavar="DI.wav")
 @click.option("--oversampling", type=click.IntRange(1, 16), default=4, show_default=True)
 @click.option("-o", "--output", required=True)
@@ -215,23 +246,25 @@ def capture(
     help="standard (16 channels), lite (8) or nano (4).",
 )
 @click.option("--minutes", type=float, default=60.0, show_default=True, help="Time to train for.")
+@click.option("--from", "start", default="", help="Go on from this twin, say with more takes.")
+@click.option(
+    "--learning-rate", type=float, default=4e-3, show_default=True, help="At its highest."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: one per core.")
 @click.option(
     "--device", default="cpu", show_default=True, help="cpu, or a PyTorch device such as cuda."
 )
-def train(
-    session: str, output: str, size: str, minutes: float, seed: int, threads: int, device: str
-) -> None:
+def train(session: str, output: str, **options: Any) -> None:
     """Train a twin of a session's rig.
 
-    Ctrl-C keeps the best twin so far and a checkpoint beside it; the same command goes on from there.
+    Ctrl-C keeps the best twin so far, and a checkpoint from which the same command goes on.
     """
     from tubetwin import training
     from tubetwin.session import Session
 
     recorded = Session.load(session)
-    config = training.Config(size=size, minutes=minutes, seed=seed, threads=threads, device=device)
+    config = training.Config(**options)
     command = " ".join(["tubetwin", *sys.argv[1:]])
     with training_progress() as report:
         path = training.train(recorded, output, config, report, command)
@@ -254,7 +287,7 @@ def score(path: Path, recorded: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="The whole report on standard output.")
 @click.option("--report", "page", help="Also write a page with plots.")
 def evaluate(twin_name: str, session: str, as_json: bool, page: str | None) -> None:
-    """Compare a twin with a session's recordings, at settings it has seen and at settings it has not.
+    """Compare a twin with recordings, at settings it has seen and at settings it has not.
 
     The twin plays through the native engine: what is measured is what is heard.
     """

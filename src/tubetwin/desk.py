@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tubetwin.knobs import Knob, Setting
-from tubetwin.preset import MOST_DB
+from tubetwin.knobs import Knob, Setting, normalise
+from tubetwin.preset import MOST_DB, Preset
 
 INPUT, OUTPUT = "Input dB", "Output dB"
 GAINS = (Knob(INPUT, -MOST_DB, MOST_DB, 0.0), Knob(OUTPUT, -MOST_DB, MOST_DB, 0.0))
@@ -38,6 +38,19 @@ class Desk:
             for k in self.controls
         }
         self.selected = min(self.selected, len(self.controls) - 1)
+
+    def call_up(self, preset: Preset) -> None:
+        """Stand as a preset says; knobs that it leaves out go to their default.
+
+        Raises:
+            BadInput: a knob the twin has not, or a value outside its range.
+        """
+        knobs = self.controls[: -len(GAINS)]
+        printed = {knob.name.lower(): knob.name for knob in knobs}
+        normalise(knobs, preset.knobs)  # refuses what makes no sense
+        self.values = {knob.name: knob.default for knob in knobs}
+        self.values |= {printed[name.lower()]: value for name, value in preset.knobs.items()}
+        self.values |= {INPUT: preset.input_db, OUTPUT: preset.output_db}
 
     @property
     def setting(self) -> Setting:

@@ -1,139 +1,157 @@
-"""Play live: guitar in, amp out, knobs under the fingers.
-
-The sound is the keeper's; here are the panel, the recording, and what joins them.
-"""
+"""Play live: guitar in, amp out, knobs under the fingers."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
-import soundfile
 from rich.console import Console
 from rich.live import Live as Screen
 
-from tubetwin import keeper, panel, preset, tuner
-from tubetwin.audio import peak_dbfs
-from tubetwin.chain import Report
-from tubetwin.desk import Desk
-from tubetwin.device import Ports
+from tubetwin import device, loopback, midi, panel, preset
+from tubetwin.desk import GAINS
 from tubetwin.engine import Player
-from tubetwin.files import BadInput, replacing
+from tubetwin.files import BadInput
+from tubetwin.knobs import Knob
 from tubetwin.preset import Preset
+from tubetwin.rig import Rig, Shelf, Wishes
 
 LOOK_SECONDS = 0.02  # how often keys and MIDI are read: a block or two
 DRAW_SECONDS = 0.07
-FULL_SCALE = 1 - 2**-15  # the highest value of a 16-bit converter, and of none that is not cut off
-TUNER_SAMPLES = 4096  # at 48 kHz: seven periods of the lowest string
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """What can be chosen while playing, by name.
+@contextmanager
+def _ended_by_signals(rig: Rig) -> Iterator[None]:
+    """Ctrl-C, a closed window and `kill` end the playing in order, not in the middle of a line."""
 
-    Attributes:
-        twins: names or paths, in the order that a key goes through them.
-        cabinets: the same; None is no cabinet.
-        find_twin: name -> file.
-        find_cabinet: (name, sample rate in Hz) -> (taps,) response or None.
+    def end(*_: object) -> None:
+        rig.quit = True
+
+    names = [s for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def run(rig: Rig, console: Console) -> dict[str, Any]:
+    """Play until the player or the clock ends it; the terminal is left as it was found.
+
+    Returns:
+        `Rig.summary`.
     """
-
-    twins: Sequence[str]
-    cabinets: Sequence[str | None]
-    find_twin: Callable[[str], Path]
-    find_cabinet: Callable[[str | None, int], np.ndarray | None]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """Everything that a command may ask for besides the sound itself.
-
-    Attributes:
-        midi: a part of the MIDI input's name; None: no MIDI.
-        controllers: MIDI controller -> knob, from an earlier evening.
-        record: a WAV to write; the dry guitar goes beside it, for another amp another day.
-        save_as: where a key saves the preset.
-        seconds: when to stop; None: when told.
-    """
-
-    midi: str | None = None
-    controllers: dict[int, str] = field(default_factory=dict)
-    record: Path | None = None
-    save_as: Path = Path("live.json")
-    seconds: float | None = None
+    end = monotonic() + rig.wishes.seconds if rig.wishes.seconds else inf
+    drawn = 0.0
+    with ExitStack() as stack:
+        stack.callback(rig.close)
+        stack.enter_context(_ended_by_signals(rig))
+        keyboard = stack.enter_context(panel.Keyboard())
+        screen = None
+        if console.is_terminal:
+            screen = stack.enter_context(Screen(console=console, screen=True, auto_refresh=False))
+        while not rig.quit and (now := monotonic()) < end:
+            rig.look(keyboard.pressed(LOOK_SECONDS))
+            if screen and now > drawn + DRAW_SECONDS:
+                screen.update(rig.picture(), refresh=True)
+                drawn = now
+    return rig.summary()
 
 
-class Recorder:
-    """Writes what is heard while it is heard: the amp, and beside it the DI as NAME-di.wav."""
-
-    def __init__(self, path: Path, sample_rate_hz: int) -> None:
-        self.sample_rate_hz = sample_rate_hz
-        self._files = ExitStack()
-        with self._files as opening:  # closes the first if the second cannot be opened
-            self._di, self._amp = (
-                opening.enter_context(self._file(opening.enter_context(replacing(name))))
-                for name in (path.with_stem(f"{path.stem}-di"), path)
-            )
-            self._files = opening.pop_all()
-
-    def _file(self, path: Path) -> soundfile.SoundFile:
-        return soundfile.SoundFile(path, "w", self.sample_rate_hz, 1, "FLOAT", format="WAV")
-
-    def write(self, heard: np.ndarray) -> None:
-        """Append (samples, 2): DI and amp."""
-        self._di.write(heard[:, 0])
-        self._amp.write(heard[:, 1])
-
-    def close(self) -> None:
-        """Both files are whole from now on."""
-        self._files.close()
+# ---- The command -------------------------------------------------------------------------------
 
 
-class Live:
-    """A guitarist at the amp: what keys and controllers do, and what there is to see.
+def command(
+    options: Mapping[str, Any],
+    shelf: Shelf,
+    read_knobs: Callable[[Sequence[Knob]], Mapping[str, Any]],
+    console: Console,
+) -> dict[str, Any]:
+    """What `tubetwin live` does.
 
     Args:
-        ports: card and channels.
-        start: the sound to begin with.
-        shelf: what can be chosen.
-        wishes: the rest.
-        keep: as `keeper.Keeper`.
+        options: as on the command line.
+        shelf: the bundled twins and cabinets.
+        read_knobs: a twin's knobs -> those that the command line sets.
+        console: where the panel is drawn.
+    Returns:
+        cards and MIDI inputs, a measured latency, or what was played.
     Raises:
-        BadInput: the card, a file or a name is wrong.
+        BadInput: anything that the user can mend.
     """
+    ports = device.ports(options["device"], options["channels"], options["block"], options["rate"])
+    if options["only_list"]:
+        return {"cards": device.listing(), "midi": midi.inputs()}
+    if options["measure_latency"]:
+        return loopback.measure_latency(ports, options["rate"] or 48000, sleep)
+    path = options["preset_path"]
+    sound = preset.load(path) if path else Preset("standard")
+    twins, cabinets = options["twins"] or [sound.twin], options["cabinets"] or [sound.cabinet]
+    with Player(shelf.find_twin(twins[0])) as player:
+        knobs = player.knobs
+    turned = read_knobs(knobs)
+    for name, value in turned.items():
+        if np.ndim(value):
+            raise BadInput(f"{name} takes one value here: a range sweeps over a file")
+    sound = replace(sound, twin=twins[0], cabinet=cabinets[0], knobs={**sound.knobs, **turned})
+    shelf = replace(
+        shelf,
+        twins=[*dict.fromkeys([*twins, *shelf.twins])],
+        cabinets=[*dict.fromkeys([*cabinets, *shelf.cabinets])],
+    )
+    wishes = Wishes(
+        midi=options["midi"],
+        controllers=_controllers(options["cc"], knobs),
+        record=options["record"] and Path(options["record"]),
+        save_as=Path(options["save_as"] or path or "live.json"),
+        seconds=options["seconds"],
+    )
+    return run(Rig(ports, sound, shelf, wishes), console)
 
-    def __init__(
-        self,
-        ports: Ports,
-        start: Preset,
-        shelf: Shelf,
-        wishes: Wishes,
-        keep: Callable[[keeper.Order], Any] = keeper.Keeper,
-    ) -> None:
-        self._shelf, self._wishes = shelf, wishes
-        self._twin, self._cabinet = start.twin, start.cabinet
-        path, player_hz, knobs = self._opened(start.twin)
-        self.desk = Desk(knobs, wishes.controllers)
-        self.desk.call_up(start)
-        ir = shelf.find_cabinet(start.cabinet, player_hz)
-        setting, gains = self.desk.setting, self.desk.gains_db
-        order = keeper.Order(ports, path, player_hz, ir, setting, gains, wishes.midi)
-        self.keeper = keep(order)
-        self.meters = panel.Meter("input"), panel.Meter("output")
-        self.message = ""
-        self.quit = False
-        self._recent = np.zeros(0, np.float32)
-        self._latest: Report | None = None
-        self._totals = {"blocks": 0, "missed": 0, "worst_load": 0.0}
-        self._loads: list[float] = []
-        self._recorder = self._new_recorder()
 
-    def _opened(self, name: str) -> tuple[str, int, tuple[Any, ...]]:
-        """A twin's file, rate and knobs; a broken one is refused here, while the old one plays."""
-        path = self._shelf.find_twin(name)
-        with Player(path) as player:
-            return str(path), player.sample_rate_hz, player.knobs
+def _controllers(words: Sequence[str], knobs: Sequence[Knob]) -> dict[int, str]:
+    """MIDI controller -> knob, from words such as "20=volume"."""
+    names = {knob.option: knob.name for knob in (*knobs, *GAINS)}
+    found = {}
+    for word in words:
+        number, _, name = word.partition("=")
+        if not number.isdecimal() or int(number) > 127 or name.lower() not in names:
+            known = ", ".join(names)
+            raise BadInput(f"--cc goes as in 20=volume, 0 to 127 and one of {known}, not {word!r}")
+        found[int(number)] = names[name.lower()]
+    return found
+
+
+def words(found: Mapping[str, Any]) -> str:
+    """The outcome of `command`, in words."""
+    if "cards" in found:
+        cards = [
+            "{number}: {name} ({system}), {inputs} in, {outputs} out, {sample_rate_hz} Hz".format(
+                **c
+            )
+            for c in found["cards"]
+        ]
+        ports = ", ".join(found["midi"]) or "none"
+        return "\n".join(
+            [*(cards or [f"No sound card: {device.NO_CARD}"]), f"MIDI inputs: {ports}"]
+        )
+    if "samples" in found:
+        rate = found["sample_rate_hz"]
+        return (
+            f"Round trip: {found['samples']:g} samples, {1e3 * found['samples'] / rate:.1f} ms"
+            f" ({found['least_samples']} to {found['largest_samples']} at {rate:g} Hz);"
+            f" the driver says {1e3 * found['claimed_seconds']:.1f} ms."
+        )
+    clipped = ", ".join(f"{n} samples at the {way}" for way, n in found["clipped_samples"].items())
+    learned = " ".join(f"--cc {number}={name}" for number, name in found["controllers"].items())
+    return (
+        f"Played {found['seconds']:.1f} s: {found['xruns']} xruns, {found['restarts']} restarts,"
+        f" load {found['load']:.0%}, clipped {clipped}."
+        + (f"\nMIDI, for the next time: {learned}" if learned else "")
+    )

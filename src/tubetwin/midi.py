@@ -1,5 +1,6 @@
 """Foot controllers and knob boxes: MIDI control changes, by way of the optional python-rtmidi."""
 
+import importlib
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -12,10 +13,9 @@ CLIENT = "tubetwin"
 
 def _rtmidi() -> ModuleType:
     try:
-        import rtmidi
+        return importlib.import_module("rtmidi")
     except ImportError as error:
         raise BadInput("MIDI needs python-rtmidi: pip install 'tubetwin[live]'") from error
-    return rtmidi  # type: ignore[no-any-return]
 
 
 def _systems() -> Iterator[Any]:
@@ -51,7 +51,9 @@ class Controller:
                     self._input, self.name = system, port
         if self._input is None:
             known = ", ".join(inputs()) or "none is plugged in"
-            raise BadInput(f"no MIDI input is called {name!r}: choose from those there are ({known})")
+            raise BadInput(
+                f"no MIDI input is called {name!r}: choose from those there are ({known})"
+            )
 
     def changes(self) -> list[tuple[int, int]]:
         """What was moved since the last call: (controller 0…127, value 0…127), oldest first."""

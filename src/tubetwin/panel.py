@@ -1,4 +1,4 @@
-"""The amp's panel in a terminal: knobs that arrow keys turn, meters, a tuner, and the state of it all."""
+"""The amp's panel in a terminal: knobs that arrow keys turn, meters, tuner, the card's state."""
 
 import os
 import select

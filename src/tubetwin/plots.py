@@ -50,8 +50,8 @@ class Line(NamedTuple):
 
 
 LINES = {
-    "amp": Line("#e69f00", 4.5, "o"),
-    "twin": Line("#56b4e9", 1.6, "x"),
+    "amp": Line("#e69f00", 5.5, "o"),
+    "twin": Line("#56b4e9", 2.0, "x"),
     "error": Line("#cc79a7", 1.4, "+"),
     "seen": Line("#009e73", 1.4, "o"),
     "unseen": Line("#f0e442", 1.4, "x"),
@@ -74,7 +74,7 @@ class _Plot:
         with self.context(self.look):
             inches = (SIZE[0] / 72, SIZE[1] / 72)
             self.figure = Figure(inches, facecolor="none")
-            self.figure.subplots_adjust(0.15, 0.17, 0.97, 0.88)  # alike, so that axes line up
+            self.figure.subplots_adjust(0.13, 0.135, 0.965, 0.91)  # alike, so that axes line up
             self.axes = self.figure.add_subplot(xlabel=x_label, ylabel=y_label)
             self.axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
 
@@ -100,6 +100,7 @@ class _Plot:
         exponents = np.log10(np.concatenate([[0.01], *ratios]))
         low, high = np.floor(exponents.min() - 0.1), np.ceil(exponents.max() + 0.1)
         self.axes.set(yscale="log", ylim=(10**low, 10**high))
+        self.axes.yaxis.set_major_formatter("{x:g}")
 
     def svg(self) -> str:
         with self.context(self.look):
@@ -210,7 +211,7 @@ def harmonics(title: str, levels_db: Curves, floor_db: float = -90.0) -> str:
 
 
 def responses(title: str, hz: ArrayLike, curves_db: Mapping[str, Mapping[str, ArrayLike]]) -> str:
-    """Frequency responses at several positions of one knob, each named where they are furthest apart.
+    """Frequency responses at several positions of one knob, named where they are furthest apart.
 
     Args:
         title: printed above, the knob's name as a rule.
@@ -222,12 +223,13 @@ def responses(title: str, hz: ArrayLike, curves_db: Mapping[str, Mapping[str, Ar
     for source, positions in curves_db.items():
         for gain_db in positions.values():
             plot.line(source, frequency, _finite_db(gain_db))
-    named = {position: _finite_db(gain) for position, gain in next(iter(curves_db.values())).items()}
+    named = {name: _finite_db(gain) for name, gain in next(iter(curves_db.values())).items()}
     gaps = np.diff(np.sort(np.stack(list(named.values())), axis=0), axis=0)
-    widest = int(gaps.min(axis=0, initial=np.inf).argmax())  # room for the names
-    for position, level in named.items():
-        place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center"}
-        plot.axes.annotate(position, (frequency[widest], level[widest]), color=TEXT, **place)
+    edge = len(frequency) // 8  # names stay off the axes
+    widest = edge + int(gaps[:, edge:-edge].min(axis=0, initial=np.inf).argmax())
+    for name, level in named.items():
+        place: dict[str, Any] = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
+        plot.axes.annotate(name, (frequency[widest], level[widest]), color=TEXT, **place)
     plot.hertz(float(frequency.min()), float(frequency.max()))
     return plot.svg()
 

@@ -52,7 +52,10 @@ def save(preset: Preset, path: Path | str) -> None:
     Raises:
         BadInput: the file cannot be written.
     """
+    path = Path(path)
     described = {"format": FORMAT, **asdict(preset), "knobs": dict(preset.knobs)}
+    described["twin"] = _to(path, preset.twin)
+    described["cabinet"] = preset.cabinet and _to(path, preset.cabinet)
     with replacing(path) as temporary:
         text = json.dumps(described, indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -89,19 +92,28 @@ def _described(data: object, path: Path) -> Preset:
         if key not in known:
             raise BadInput(f"{path}: no preset has a {key!r}: remove it")
     knobs = typed(data, "knobs", dict, where) if "knobs" in data else {}
-    gains = {key: typed(data, key, float, where) for key in ("input_db", "output_db") if key in data}
-    cabinet = None if data.get("cabinet") is None else typed(data, "cabinet", str, where)
+    gains = {
+        key: typed(data, key, float, where) for key in ("input_db", "output_db") if key in data
+    }
+    twin = _from(path, typed(data, "twin", str, where))
+    cabinet = None
+    if data.get("cabinet") is not None:
+        cabinet = _from(path, typed(data, "cabinet", str, where))
+    values = {name: typed(knobs, name, float, f"{where}, 'knobs'") for name in knobs}
     try:
-        return Preset(
-            _beside(path, typed(data, "twin", str, where)),
-            cabinet and _beside(path, cabinet),
-            {name: typed(knobs, name, float, f"{path}, 'knobs'") for name in knobs},
-            **gains,
-        )
+        return Preset(twin, cabinet, values, **gains)
     except BadInput as error:
-        raise BadInput(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+        raise BadInput(f"{path}: {error}") from error
 
 
-def _beside(preset: Path, name: str) -> str:
+def _from(preset: Path, name: str) -> str:
     """A file in the preset's folder by its path; any other name as it is."""
     return str(preset.parent / name) if name and (preset.parent / name).is_file() else name
+
+
+def _to(preset: Path, name: str) -> str:
+    """A file as the preset shall name it: by itself in the same folder, else by its whole path."""
+    file, folder = Path(name).resolve(), preset.parent.resolve()
+    if not file.is_file():
+        return name
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

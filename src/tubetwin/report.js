@@ -43,6 +43,7 @@ class Player {
   }
 
   start() {
+    this.stop();
     const at = context.currentTime + FADE_SECONDS;
     this.begun = at - this.position;
     this.voices = this.buffers.map((buffer, i) => {
@@ -75,10 +76,7 @@ class Player {
   async seek(share) {
     if (!this.seconds) await this.decode();
     this.position = Math.min(share, 0.999) * this.seconds;
-    if (this.voices) {
-      this.stop();
-      this.start();
-    }
+    if (this.voices) this.start();
     this.tell(this.position);
   }
 

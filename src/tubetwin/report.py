@@ -197,9 +197,9 @@ def _plots_section(page: Page, rows: Mapping[str, Sequence[Mapping[str, Any]]]) 
 
     page.section(
         "Every setting",
-        "Each mark is one position of all knobs, the lines are medians: the gap between the two "
-        "groups is the price of turning knobs. Marks that rise to the right in the second plot "
-        "would ask for more takes.",
+        "Each mark is one position of all knobs, the lines are medians: the gap between the groups "
+        "is what is lost where nothing was recorded. Marks that rise with the distance would ask "
+        "for more takes.",
     )
     esr, treble, distance = column("esr"), column("esr_above_4khz"), column("distance")
     drawings = [

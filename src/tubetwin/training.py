@@ -12,7 +12,7 @@ checkpoint beside the twin makes a killed run go on where it was.
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,7 @@ class Config:
     gradient_clip: float = 1.0
     averaging: float = 0.999
     validations: int = 25
+    start: str = ""  # a twin to go on from, of the same size and panel
     seed: int = 0
     threads: int = 0  # 0: as many as there are cores
     device: str = "cpu"
@@ -116,7 +117,7 @@ class Run:
     """A training run: what it has learned so far, and how to go on."""
 
     def __init__(self, session: Session, config: Config, path: Path) -> None:
-        """Start, or go on from the checkpoint at `path`; raise BadInput if that is another run's."""
+        """Start, or go on from the checkpoint at `path`; BadInput if that is another run's."""
         self.session, self.config, self.path = session, config, path
         shape = replace(network.SIZES[config.size], knobs=len(session.knobs))
         torch.manual_seed(config.seed)
@@ -128,6 +129,8 @@ class Run:
         self.takes = Segments(session, "train", history, config.target_samples, config.seed)
         self.loss = Loss(session, self.takes.takes, config)
         self.held_out = Validation(session, history, self.loss)
+        if config.start:
+            self._go_on_from(twin.load(twin.bundled(config.start)))
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
@@ -137,6 +140,15 @@ class Run:
         self.step, self.seconds = 0, 0.0
         if path.exists():
             self._resume()
+
+    def _go_on_from(self, old: twin.Twin) -> None:
+        if old.architecture != architecture(self.network.shape) or old.knobs != self.session.knobs:
+            raise BadInput(
+                f"{self.config.start} is no {self.config.size} twin with the knobs of "
+                f"{self.session.folder}: start from one that is, or from none"
+            )
+        load_tensors(self.network, old.tensors)
+        fold_levels(self.network, 1 / self.loss.input_gain, 1 / self.loss.output_gain)
 
     @property
     def spent(self) -> float:
@@ -275,14 +287,11 @@ class Run:
         result = network.WaveNet(self.network.shape)
         result.load_state_dict(self.best or self.average)
         fold_levels(result, self.loss.input_gain, self.loss.output_gain)
-        shape = result.shape
         return twin.Twin(
             name=self.session.rig,
             sample_rate_hz=self.session.sample_rate_hz,
             knobs=self.session.knobs,
-            architecture=twin.Architecture(
-                shape.channels, shape.kernel_size, shape.dilations, shape.taps, shape.mix
-            ),
+            architecture=architecture(result.shape),
             tensors=tensors(result),
             levels=dict(self.session.levels) if self.session.levels else None,
             provenance={
@@ -366,6 +375,13 @@ def fold_levels(net: network.WaveNet, input_gain: float, output_gain: float) -> 
         net.head.bias.div_(output_gain)
 
 
+def architecture(shape: network.Shape) -> twin.Architecture:
+    """What a twin file says of a network."""
+    return twin.Architecture(
+        shape.channels, shape.kernel_size, shape.dilations, shape.taps, shape.mix
+    )
+
+
 def tensors(net: network.WaveNet) -> dict[str, np.ndarray]:
     """A network's weights under the names of docs/twin-file.md, with its check signal."""
     named: dict[str, Tensor] = {
@@ -383,6 +399,17 @@ def tensors(net: network.WaveNet) -> dict[str, np.ndarray]:
         named |= {f"film.{name}": value for name, value in net.film.mlp.named_parameters()}
     named |= check_signal(net)
     return {name: value.detach().numpy().astype(np.float32) for name, value in named.items()}
+
+
+def load_tensors(net: network.WaveNet, named: Mapping[str, np.ndarray]) -> None:
+    """The way back: a twin's tensors into a network of its shape."""
+    weights = {
+        name.replace("film.", "film.mlp."): torch.from_numpy(value.copy())
+        for name, value in named.items()
+        if not name.startswith("check.")
+    }
+    weights["snake.log_alpha"] = weights.pop("snake.alpha").log()
+    net.load_state_dict(weights)
 
 
 def check_signal(net: network.WaveNet, seconds_past: int = 1024) -> dict[str, Tensor]:

@@ -14,7 +14,9 @@ LOWEST_HZ, HIGHEST_HZ = 38.0, 1400.0  # a bass's E string, and the 24th fret of 
 A4_HZ = 440.0
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 QUIETEST_RMS = 1e-3  # -60 dBFS: below, pickups mostly hum
-THRESHOLD = 0.15  # of equation 8: how aperiodic a tone may be; their 0.1 loses strings that die away
+THRESHOLD = (
+    0.15  # of equation 8: how aperiodic a tone may be; their 0.1 loses strings that die away
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def _difference(samples: np.ndarray, longest: int) -> np.ndarray:
     products = np.fft.irfft(spectrum, size)[: longest + 1]
     total = np.concatenate([[0.0], np.cumsum(samples**2)])
     energy = total[window : window + longest + 1] - total[: longest + 1]
-    return np.maximum(energy[0] + energy - 2 * products, 0)
+    difference: np.ndarray = np.maximum(energy[0] + energy - 2 * products, 0)
+    return difference
 
 
 def pitch(samples: np.ndarray, sample_rate_hz: int) -> Pitch | None:

@@ -62,7 +62,7 @@ TUBETWIN_INLINE void layerTile(const Layer& layer, const TapRows& x, float* y, f
 
 template <int C, bool kMoving>
 void playLayer(const Layer& layer, const TapRows& x, float* y, float* headSum, int n, int rampStep) {
-  constexpr int kVectors = (kLanes == 16 ? 16 : kMoving ? 4 : 8) / C > 1 ? (kLanes == 16 ? 16 : kMoving ? 4 : 8) / C : 1;
+  constexpr int kVectors = (kLanes == 16 ? 16 : 8) / C;  // as many sums as the registers hold
   Vector moved;
   for (int i = 0; i < kLanes; i++) moved[i] = static_cast<float>(rampStep + 1 + i);
   int t = 0;

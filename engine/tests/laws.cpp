@@ -1,0 +1,284 @@
+// The laws of playing: what holds for every twin, block and instruction set.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "alarm.h"
+#include "check.h"
+#include "dispatch.h"
+#include "made.h"
+#include "tubetwin/player.h"
+#include "tubetwin/probe.h"
+
+using namespace tubetwin;
+using Sound = std::vector<float>;
+
+namespace {
+
+// The sizes that have kernels of their own, and two that have not.
+std::vector<Twin> twins() {
+  Architecture odd = made::shape(5, true, true, 1);
+  odd.kernelSize = 4;
+  Architecture uneven = made::shape(16, false, true, 1);
+  const int dilations[] = {1, 3, 63, 64, 65, 7, 100, 129, 31, 500};
+  std::copy(std::begin(dilations), std::end(dilations), uneven.dilations);
+  std::vector<Twin> all;
+  for (const Architecture& shape : {made::standard(), made::lite(), made::nano(), odd, uneven})
+    all.push_back(made::twin(shape));
+  return all;
+}
+
+Sound play(Player& player, const Sound& di, int block) {
+  made::Random random(7);
+  Sound out(di.size());
+  for (std::size_t t = 0; t < di.size();) {
+    const int wish = block ? block : 1 + static_cast<int>(75 * (random() + 1));  // 0: random
+    const int n = static_cast<int>(std::min<std::size_t>(wish, di.size() - t));
+    player.process(di.data() + t, out.data() + t, n);
+    t += n;
+  }
+  return out;
+}
+
+double furthest(const Sound& a, const Sound& b) {
+  double most = 0;
+  for (std::size_t t = 0; t < a.size(); t++) most = std::max(most, std::abs(static_cast<double>(a[t]) - b[t]));
+  return most;
+}
+
+Sound decaying(int taps) {
+  Sound response = made::di(taps, 5);
+  for (int k = 0; k < taps; k++) response[k] *= 0.1f * std::exp(-6.0f * k / taps);
+  return response;
+}
+
+}  // namespace
+
+TEST(block_size_never_changes_the_sound) {
+  const Sound response = decaying(3000);
+  for (const Kernels* kernels : kernelsHere())
+    for (const Twin& twin : twins()) {
+      Player player(twin, *kernels);
+      player.loadCabinet(response.data(), static_cast<int>(response.size()));
+      const Sound di = made::di(9000);
+      const Sound whole = play(player, di, 9000);
+      for (const int block : {1, 7, 64, 333, 4096, 0}) {
+        player.reset();
+        CHECK(play(player, di, block) == whole);
+      }
+    }
+}
+
+TEST(block_size_never_changes_a_moving_knob) {
+  for (const Twin& twin : twins()) {
+    Sound sounds[2];
+    for (const int i : {0, 1}) {
+      Player player(twin, chosenKernels());
+      player.setKnob(1, 0.9f);
+      sounds[i] = play(player, made::di(3000), i ? 0 : 64);
+    }
+    CHECK(sounds[0] == sounds[1]);
+  }
+}
+
+TEST(every_instruction_set_agrees) {
+  for (const Twin& twin : twins()) {
+    Sound first;
+    for (const Kernels* kernels : kernelsHere()) {
+      Player player(twin, *kernels);
+      const Sound sound = play(player, made::di(8000), 64);
+      if (first.empty()) first = sound;
+      CHECK(furthest(sound, first) < 1e-5);
+    }
+  }
+}
+
+// A fourth tap that hears nothing changes nothing, but kernel size 4 has no kernel but the plain one.
+TEST(the_fast_paths_compute_the_plain_equation) {
+  for (const Architecture& shape : {made::standard(), made::lite(), made::nano()}) {
+    const Twin twin = made::twin(shape);
+    Twin longer = twin;
+    longer.architecture.kernelSize = 4;
+    longer.taps.clear();
+    const std::size_t layer = twin.taps.size() / shape.layers;
+    for (auto taps = twin.taps.begin(); taps != twin.taps.end(); taps += layer) {
+      longer.taps.insert(longer.taps.end(), layer / 3, 0.0f);
+      longer.taps.insert(longer.taps.end(), taps, taps + layer);
+    }
+    Player fast(twin, chosenKernels()), plain(longer, chosenKernels());
+    const Sound di = made::di(7000);
+    CHECK(furthest(play(fast, di, 64), play(plain, di, 64)) < 1e-5);
+  }
+}
+
+TEST(reset_forgets_everything) {
+  const Sound response = decaying(700);
+  for (const Twin& twin : twins()) {
+    Player player(twin, chosenKernels());
+    player.loadCabinet(response.data(), static_cast<int>(response.size()));
+    player.reset();
+    const Sound di = made::di(5000), first = play(player, di, 64);
+    player.setKnob(0, 1.0f);
+    play(player, made::di(3333, 9), 0);
+    player.setKnob(0, 0.5f);
+    player.reset();
+    CHECK(play(player, di, 64) == first);
+  }
+}
+
+TEST(it_starts_settled) {
+  const Sound response = decaying(2000);
+  for (const Twin& twin : twins()) {
+    Player player(twin, chosenKernels());
+    player.loadCabinet(response.data(), static_cast<int>(response.size()));
+    const Sound quiet = play(player, Sound(9000, 0.0f), 0);
+    const auto [least, most] = std::minmax_element(quiet.begin(), quiet.end());
+    CHECK(*most - *least < 2e-6f);
+  }
+}
+
+TEST(latency_is_none_and_the_receptive_field_as_declared) {
+  for (const Kernels* kernels : kernelsHere())
+    for (const Twin& twin : twins()) {
+      const Reach reach = measureReach(twin.architecture, *kernels);
+      CHECK(reach.latency == 0);
+      CHECK(reach.receptiveField == Player(twin, *kernels).receptiveField());
+    }
+  CHECK(measureReach(made::standard(), chosenKernels()).receptiveField == 6139);
+}
+
+// The peak of the fourth difference, which a click makes large, around a move.
+static double click(const Twin& twin, int ramp, int stairs) {
+  Player player(twin, chosenKernels());
+  player.setRamp(ramp);
+  Sound di(9600);
+  for (std::size_t t = 0; t < di.size(); t++) di[t] = 0.5f * std::sin(2 * 3.14159265f * 220 / 48000 * t);
+  Sound out(di.size());
+  for (std::size_t t = 0; t < di.size(); t += 64) {
+    const int stair = static_cast<int>(t / 64) - 100;
+    if (stair >= 0 && stair < stairs)
+      for (int k = 0; k < 4; k++) player.setKnob(k, 0.5f + 0.4f * static_cast<float>(stair + 1) / stairs);
+    player.process(di.data() + t, out.data() + t, 64);
+  }
+  double peak = 0;
+  for (std::size_t t = 6300; t + 4 < out.size(); t++)
+    peak = std::max(peak, std::abs(out[t] - 4.0 * out[t + 1] + 6.0 * out[t + 2] - 4.0 * out[t + 3] + out[t + 4]));
+  return peak;
+}
+
+TEST(a_moving_knob_never_clicks) {
+  for (const Twin& twin : twins()) {
+    const double still = click(twin, 0, 0), jump = click(twin, 0, 1), stairs = click(twin, 0, 15);
+    const double glide = click(twin, 960, 1);
+    CHECK(glide < 2 * still + 1e-5);
+    CHECK(glide < jump / 100);
+    CHECK(stairs > 5 * glide);  // folding anew every 64 samples would be heard
+    CHECK(jump > 10 * still);   // the measure hears clicks
+  }
+}
+
+TEST(nonsense_in_the_input_is_silence_and_leaves_no_trace) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const Twin& twin : twins()) {
+    Player player(twin, chosenKernels());
+    const Sound response = decaying(1000);
+    player.loadCabinet(response.data(), static_cast<int>(response.size()));
+    Sound broken = made::di(3000), mended = broken;
+    int at = 100;
+    for (const float nonsense : {std::nanf(""), infinity, -infinity}) {
+      broken[at] = nonsense;
+      mended[at++] = 0;
+    }
+    const Sound sound = play(player, broken, 0);
+    player.reset();
+    CHECK(play(player, mended, 0) == sound);
+    const Sound extremes = {3e38f, -3e38f, 1e-40f, -1e-40f};
+    for (const float sample : play(player, extremes, 0)) CHECK(std::isfinite(sample));
+    const Sound di = made::di(10000), after = play(player, di, 64);
+    player.reset();
+    const Sound fresh = play(player, di, 64);
+    const std::size_t field = player.receptiveField() + response.size();
+    CHECK(std::equal(fresh.begin() + field, fresh.end(), after.begin() + field));
+  }
+}
+
+TEST(denormals_are_flushed_and_the_host_gets_its_mode_back) {
+#if defined(__SSE__)
+  const unsigned before = _mm_getcsr();
+  Player player(made::twin(made::nano()), chosenKernels());
+  Sound out(64);
+  player.process(Sound(64, 1e-40f).data(), out.data(), 64);
+  CHECK(_mm_getcsr() == before);
+  {
+    const WithoutDenormals guard;
+    volatile float tiny = 1e-38f;
+    CHECK(tiny * 0.1f == 0);
+  }
+  volatile float tiny = 1e-38f;
+  CHECK(tiny * 0.1f != 0);
+#endif
+}
+
+TEST(the_alarm_rings) {
+  const auto rings = [](auto forbidden) {
+    alarm_bell::start();
+    forbidden();
+    return alarm_bell::stop() > 0;
+  };
+  volatile std::size_t size = 100;
+  void* volatile memory = nullptr;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  CHECK(rings([&] { memory = std::malloc(size); }));
+  CHECK(rings([&] { std::free(memory); }));
+  CHECK(rings([&] { memory = ::operator new(size); }));
+  CHECK(rings([&] { ::operator delete(memory); }));
+  CHECK(rings([&] { memory = ::operator new(size, std::align_val_t(64)); }));
+  CHECK(rings([&] { ::operator delete(memory, std::align_val_t(64)); }));
+  CHECK(rings([&] { pthread_mutex_lock(&mutex); }));
+  CHECK(rings([&] { CHECK(write(STDOUT_FILENO, "", 0) == 0); }));
+  CHECK(!rings([] {}));
+}
+
+TEST(process_neither_allocates_nor_frees_nor_locks_nor_writes) {
+  const Sound response = decaying(6000), di = made::di(6000);
+  for (const Kernels* kernels : kernelsHere())
+    for (const Twin& twin : twins()) {
+      Player player(twin, *kernels);
+      player.loadCabinet(response.data(), static_cast<int>(response.size()));
+      Sound out(di.size());
+      alarm_bell::start();
+      for (int t = 0; t + 100 <= 6000; t += 100) {
+        player.setKnob(t / 100 % 4, static_cast<float>(t % 1000) / 1000);
+        player.process(di.data() + t, out.data() + t, 100);
+      }
+      player.reset();
+      player.process(di.data(), out.data(), 6000);
+      CHECK(alarm_bell::stop() == 0);
+    }
+}
+
+TEST(the_ledger_is_what_was_allocated) {
+  const auto sum = [](const Player& player) {
+    std::size_t total = sizeof(Player);
+    for (int part = 0; part < kParts; part++) total += player.bytes(static_cast<Part>(part));
+    return static_cast<long>(total);
+  };
+  for (const Twin& twin : twins()) {
+    const long before = alarm_bell::liveBytes();
+    const auto player = std::make_unique<Player>(twin, chosenKernels());
+    CHECK(alarm_bell::liveBytes() - before == sum(*player));
+    const Sound response = decaying(9000);
+    const long between = alarm_bell::liveBytes() - sum(*player);
+    player->loadCabinet(response.data(), 9000);
+    CHECK(player->bytes(Part::cabinet) > 9000 * sizeof(float));
+    CHECK(alarm_bell::liveBytes() - between == sum(*player));
+    player->loadCabinet(nullptr, 0);
+    CHECK(player->bytes(Part::cabinet) == 0);
+  }
+  CHECK(Player(made::twin(made::standard()), chosenKernels()).bytes(Part::delayLines) == 392832);
+}

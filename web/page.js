@@ -1,0 +1,424 @@
+// The page itself: what the hands do on the left, what the engine does on the right.
+import { levelled } from './cabinet.js';
+import { Engine, normalise } from './engine.js';
+import { Knob } from './knob.js';
+import { fromLink, toLink } from './link.js';
+import { runMeters } from './meters.js';
+import { drawCurve, drawHarmonics, inWords } from './picture.js';
+import { Sound, decode, render } from './sound.js';
+import { download, wav } from './wav.js';
+
+const LONGEST_CABINET_SECONDS = 2; // what lasts longer is a guitar
+const SOUND_FILE = /\.(wav|flac|mp3|ogg|opus|m4a|aac|aiff?)$/i;
+const NO_CABINET = 'none';
+
+const $ = (id) => document.getElementById(id);
+const radios = (name) => [...document.querySelectorAll(`input[name=${name}]`)];
+const chosen = (name) => radios(name).find((radio) => radio.checked).value;
+const choose = (name, value) => { radios(name).find((r) => r.value === value).checked = true; };
+const same = (a, b) => Math.abs(a - b) < 0.005; // panel values, as far as one can read them
+
+let offer; // page.json: what comes with the page
+let module; // the engine, compiled
+let sound;
+let engine; // the twin as the page holds it; the audio thread plays a copy
+let knobs = [];
+let guitar; // (samples), what plays when it is not the interface
+const rig = { twin: undefined, cabinet: undefined }; // {name, bytes}
+const opened = { twin: new Map(), cabinet: new Map(), guitar: undefined }; // from the user: bytes
+const recordings = new Map();
+
+// ---- What is said -------------------------------------------------------------------------------
+
+function say(what, bad = false) {
+  $('status').textContent = what;
+  $('status').classList.toggle('bad', bad);
+}
+
+/** Runs what may fail for a reason the user can mend. */
+async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    say(error.message, true);
+    return undefined;
+  }
+}
+
+function fact(report) {
+  if (report.started && !performance.getEntriesByName('first-block').length)
+    performance.mark('first-block');
+  if (report.load === undefined) return;
+  const latency = (1000 * sound.latencySeconds).toFixed(0);
+  $('facts').textContent = `Audio thread ${(100 * report.load).toFixed(1)} % busy · `
+    + `browser and sound card ${latency} ms · the twin adds 0 ms · ${sound.rateHz} Hz`;
+}
+
+// ---- The rig ------------------------------------------------------------------------------------
+
+async function fetched(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
+  return answer.arrayBuffer();
+}
+
+async function bytesOf(kind, name) {
+  const mine = opened[kind].get(name);
+  if (mine) return mine;
+  const listed = offer[`${kind}s`].find((item) => item.name === name);
+  if (!listed) throw new Error(`This page has no ${kind} called ${name}; open its file first`);
+  return fetched(listed.file);
+}
+
+/** Another twin, if the engine takes it; otherwise the old one plays on. */
+async function plugTwin(name, bytes, setting) {
+  const next = Engine.open(module, bytes, name);
+  const described = next.description;
+  if (described.sample_rate_hz !== sound?.rateHz) await openSound(described.sample_rate_hz);
+  engine = next;
+  rig.twin = { name, described };
+  $('badge').textContent = described.name;
+  buildPanel(described.knobs, setting);
+  await plugCabinet(rig.cabinet.name, rig.cabinet.bytes);
+}
+
+async function plugCabinet(name, bytes) {
+  const rateHz = sound.rateHz;
+  const listed = offer.cabinets.some((item) => item.name === name);
+  let response = bytes ? await decode(bytes, rateHz) : new Float32Array(0);
+  if (bytes && !listed) response = levelled(response, rateHz, name);
+  engine.loadCabinet(response);
+  rig.cabinet = { name, bytes };
+  sound.setCabinet(response);
+  sound.playTwin(snapshot());
+  ask({ snapshot: snapshot() });
+  list('twin');
+  list('cabinet');
+  remember();
+}
+
+function snapshot() {
+  knobs.forEach((knob, k) => engine.setKnob(k, knob.turn));
+  engine.reset();
+  return engine.snapshot(module);
+}
+
+async function openSound(rateHz) {
+  await sound?.close();
+  sound = await Sound.open(rateHz, fact);
+  sound.levelDb = Number($('level').value);
+  recordings.clear();
+  guitar = await decode(opened.guitar ?? (await fetched(offer.guitar)), rateHz);
+  stopped();
+}
+
+/** The choices of a menu: what comes with the page, and what was opened. */
+function list(kind) {
+  const names = [...offer[`${kind}s`].map((item) => item.name), ...opened[kind].keys()];
+  if (kind === 'cabinet') names.push(NO_CABINET);
+  $(kind).replaceChildren(...names.map((name) => new Option(name, name)));
+  $(kind).value = rig[kind].name;
+}
+
+// ---- The panel ----------------------------------------------------------------------------------
+
+function buildPanel(described, setting = {}) {
+  const before = { ...standing(), ...setting };
+  knobs = described.map((knob) => new Knob(knob));
+  for (const knob of knobs) {
+    if (Number.isFinite(before[knob.name])) knob.value = before[knob.name];
+    knob.addEventListener('turn', turned);
+  }
+  $('knobs').replaceChildren(...knobs.map((knob) => knob.element));
+  const known = offer.settings.filter((s) => Object.keys(s.setting).every((name) =>
+    knobs.some((knob) => knob.name === name)));
+  $('settings').replaceChildren(...known.map(settingButton));
+  showSetting();
+}
+
+const standing = () => Object.fromEntries(knobs.map((knob) => [knob.name, knob.value]));
+
+function settingButton({ name, setting }) {
+  const button = document.createElement('button');
+  button.textContent = name;
+  button.addEventListener('click', () => {
+    for (const knob of knobs) knob.value = setting[knob.name] ?? knob.value;
+    turned();
+  });
+  return button;
+}
+
+function turned() {
+  const turns = knobs.map((knob) => knob.turn);
+  sound.turn(turns);
+  ask({});
+  showSetting();
+  remember();
+}
+
+const settingNow = () => offer.settings.find(({ setting }) =>
+  knobs.length && knobs.every((knob) => same(knob.value, setting[knob.name])));
+
+/** Which named setting this is, and whether the amp was recorded at it. */
+function showSetting() {
+  const now = settingNow();
+  for (const button of $('settings').children)
+    button.setAttribute('aria-pressed', button.textContent === now?.name);
+  const isIt = rig.twin.described.provenance?.rig === offer.rig && chosen('guitar') === 'demo';
+  const recorded = offer.settings.filter((s) => s.recording).map((s) => s.name);
+  const there = isIt && Boolean(now?.recording);
+  radios('heard').find((radio) => radio.value === 'amp').disabled = !there;
+  $('amp-hint').textContent = there ? 'The amp itself, recorded at this setting.'
+    : `The amp itself was recorded with the demo, at ${recorded.join(', ')}.`;
+  if (!there && chosen('heard') === 'amp') hear('twin');
+  else if (there && chosen('heard') === 'amp') hear('amp');
+}
+
+let waiting;
+function remember() {
+  clearTimeout(waiting); // browsers allow some hundred changes of the address in half a minute
+  waiting = setTimeout(() => history.replaceState(null, '', address()), 250);
+}
+const address = () => toLink({ twin: rig.twin.name, cabinet: rig.cabinet.name, setting: standing() });
+
+// ---- The window on the tubes --------------------------------------------------------------------
+
+const probe = new Worker(new URL('probe.js', import.meta.url), { type: 'module' });
+let probing = false;
+let next; // the question to ask when the last one is answered
+let answer;
+
+function ask(question) {
+  next = { ...next, ...question, knobs: knobs.map((knob) => knob.turn),
+    level: Number($('picked').value) };
+  if (!probing) send();
+}
+
+function send() {
+  probing = Boolean(next);
+  if (next) probe.postMessage(next);
+  next = undefined;
+}
+
+probe.onmessage = ({ data }) => {
+  answer = data;
+  look();
+  send();
+};
+
+function look() {
+  if (!answer) return;
+  drawCurve($('curve'), answer);
+  drawHarmonics($('harmonics'), answer);
+  $('harmonics').setAttribute('aria-label', inWords(answer));
+}
+
+// ---- Playing ------------------------------------------------------------------------------------
+
+async function play() {
+  await sound.resume();
+  if (chosen('guitar') === 'live') await sound.playGuitar();
+  else sound.playSamples(guitar);
+  $('play').setAttribute('aria-pressed', 'true');
+  $('play').lastElementChild.textContent = 'Stop';
+  await hear(chosen('heard'));
+  say('');
+}
+
+function stopped() {
+  sound.stop();
+  $('play').setAttribute('aria-pressed', 'false');
+  $('play').lastElementChild.textContent = 'Play';
+}
+
+async function hear(name) {
+  choose('heard', name);
+  if (name === 'amp') sound.playRecording(await recordingOf(settingNow()));
+  sound.listenTo(name);
+}
+
+async function recordingOf({ recording }) {
+  if (!recordings.has(recording))
+    recordings.set(recording, await decode(await fetched(recording), sound.rateHz));
+  return recordings.get(recording);
+}
+
+async function chooseGuitar() {
+  const wasPlaying = sound.playing;
+  stopped();
+  if (chosen('guitar') !== 'live') {
+    const mine = chosen('guitar') === 'file';
+    guitar = await decode(mine ? opened.guitar : await fetched(offer.guitar), sound.rateHz);
+  }
+  showSetting();
+  if (wasPlaying || chosen('guitar') === 'live') await play();
+}
+
+async function toggleTape() {
+  const on = $('record').getAttribute('aria-pressed') !== 'true';
+  $('record').setAttribute('aria-pressed', on);
+  $('record').textContent = on ? 'Stop and save' : 'Record';
+  if (on) sound.startTape();
+  else download(wav(await sound.stopTape(), sound.rateHz), 'tubetwin-take.wav');
+}
+
+async function renderToFile() {
+  say('Rendering …');
+  const began = performance.now();
+  const out = await render(snapshot(), guitar, sound.rateHz);
+  const seconds = out.length / sound.rateHz;
+  const times = seconds / ((performance.now() - began) / 1000);
+  download(wav(out, sound.rateHz), 'tubetwin.wav');
+  say(`Rendered ${seconds.toFixed(1)} s, ${times.toFixed(0)} times faster than it plays`);
+}
+
+// ---- Files from outside -------------------------------------------------------------------------
+
+async function take(file) {
+  const bytes = await file.arrayBuffer();
+  if (!file.type.startsWith('audio/') && !SOUND_FILE.test(file.name))
+    return takeTwin(file.name, bytes);
+  const samples = await decoded(file.name, bytes);
+  return samples.length > LONGEST_CABINET_SECONDS * sound.rateHz
+    ? takeGuitar(file.name, bytes) : takeCabinet(file.name, bytes);
+}
+
+async function decoded(name, bytes) {
+  try {
+    return await decode(bytes, sound.rateHz);
+  } catch {
+    throw new Error(`${name} is no sound file that this browser reads: try WAV`);
+  }
+}
+
+async function takeTwin(name, bytes) {
+  await plugTwin(name, bytes);
+  opened.twin.set(name, bytes);
+  list('twin');
+  say(`${name} plays`);
+}
+
+async function takeCabinet(name, bytes) {
+  await decoded(name, bytes);
+  await plugCabinet(name, bytes);
+  opened.cabinet.set(name, bytes);
+  list('cabinet');
+  say(`${name} is the cabinet now`);
+}
+
+async function takeGuitar(name, bytes) {
+  await decoded(name, bytes);
+  opened.guitar = bytes;
+  $('file-name').textContent = name;
+  radios('guitar').find((radio) => radio.value === 'file').disabled = false;
+  choose('guitar', 'file');
+  await chooseGuitar();
+  say(`${name} is the guitar now`);
+}
+
+function opener(id, work) {
+  $(id).addEventListener('change', ({ target }) => attempt(async () => {
+    const [file] = target.files;
+    target.value = ''; // so that the same file can be opened again
+    if (file) await work(file.name, await file.arrayBuffer());
+  }));
+}
+
+// ---- Hands --------------------------------------------------------------------------------------
+
+function onChange(id, work) {
+  $(id).addEventListener('input', () => attempt(work));
+  work();
+}
+
+function listen() {
+  $('play').addEventListener('click', () => attempt(() => (sound.playing ? stopped() : play())));
+  for (const radio of radios('guitar')) radio.addEventListener('change', () => attempt(chooseGuitar));
+  for (const radio of radios('heard'))
+    radio.addEventListener('change', () => attempt(() => hear(radio.value)));
+  $('twin').addEventListener('change', ({ target }) => attempt(async () => {
+    await plugTwin(target.value, await bytesOf('twin', target.value));
+  }));
+  $('cabinet').addEventListener('change', ({ target }) => attempt(async () => {
+    const name = target.value;
+    await plugCabinet(name, name === NO_CABINET ? null : await bytesOf('cabinet', name));
+  }));
+  opener('open-twin', takeTwin);
+  opener('open-cabinet', takeCabinet);
+  opener('open-guitar', takeGuitar);
+  $('record').addEventListener('click', () => attempt(toggleTape));
+  $('render').addEventListener('click', () => attempt(renderToFile));
+  $('share').addEventListener('click', () => attempt(share));
+  onChange('level', () => {
+    $('level-value').textContent = `${$('level').value} dB`;
+    sound.levelDb = Number($('level').value);
+  });
+  onChange('picked', () => {
+    $('picked-value').textContent = `${Number($('picked').value).toFixed(2)} V`;
+    ask({});
+  });
+  addEventListener('resize', look);
+  addEventListener('keydown', shortcut);
+  addEventListener('hashchange', () => attempt(() => follow(fromLink(location.hash))));
+  listenForDrops();
+}
+
+function shortcut(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('button, input, select') && event.key === ' ') return;
+  const heard = radios('heard')[Number(event.key) - 1];
+  if (event.key === ' ') $('play').click();
+  else if (heard) heard.click();
+  else return;
+  event.preventDefault();
+}
+
+function listenForDrops() {
+  addEventListener('dragover', (event) => {
+    event.preventDefault();
+    $('drop').hidden = false;
+  });
+  addEventListener('dragleave', (event) => { if (!event.relatedTarget) $('drop').hidden = true; });
+  addEventListener('drop', (event) => {
+    event.preventDefault();
+    $('drop').hidden = true;
+    attempt(async () => { for (const file of event.dataTransfer.files) await take(file); });
+  });
+}
+
+async function share() {
+  history.replaceState(null, '', address());
+  await navigator.clipboard.writeText(location.href);
+  say('The link is on the clipboard: it carries twin, cabinet and knobs');
+}
+
+/** Sets the rig as a link says. */
+async function follow({ twin = offer.twins[0].name, cabinet = offer.cabinets[0].name, setting }) {
+  const [twinBytes, cabinetBytes] = await Promise.all([
+    bytesOf('twin', twin), cabinet === NO_CABINET ? null : bytesOf('cabinet', cabinet)]);
+  rig.cabinet = { name: cabinet, bytes: cabinetBytes };
+  await plugTwin(twin, twinBytes, setting);
+}
+
+// ---- From the top -------------------------------------------------------------------------------
+
+async function start() {
+  const compiled = fetched('engine.wasm').then((bytes) => WebAssembly.compile(bytes));
+  offer = JSON.parse(new TextDecoder().decode(await fetched('page.json')));
+  module = await compiled;
+  const asked = fromLink(location.hash);
+  await follow(asked).catch(async (error) => {
+    await follow({ setting: {} });
+    throw error;
+  });
+  say('');
+}
+
+await attempt(start);
+if (sound) {
+  listen();
+  runMeters(() => sound, { input: $('in'), output: $('out'), clip: $('clip'),
+    amp: document.querySelector('.amp') });
+  navigator.serviceWorker?.register('service.js');
+  document.documentElement.dataset.ready = 'true';
+}
