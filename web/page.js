@@ -112,6 +112,18 @@ async function openSound(rateHz) {
   stopped();
 }
 
+async function changeTwin() {
+  const name = $('twin').value;
+  list('twin'); // the one that plays, until the other does
+  await plugTwin(name, await bytesOf('twin', name));
+}
+
+async function changeCabinet() {
+  const name = $('cabinet').value;
+  list('cabinet');
+  await plugCabinet(name, name === NO_CABINET ? null : await bytesOf('cabinet', name));
+}
+
 /** The choices of a menu: what comes with the page, and what was opened. */
 function list(kind) {
   const names = [...offer[`${kind}s`].map((item) => item.name), ...opened[kind].keys()];
@@ -336,13 +348,8 @@ function listen() {
   for (const radio of radios('guitar')) radio.addEventListener('change', () => attempt(chooseGuitar));
   for (const radio of radios('heard'))
     radio.addEventListener('change', () => attempt(() => hear(radio.value)));
-  $('twin').addEventListener('change', ({ target }) => attempt(async () => {
-    await plugTwin(target.value, await bytesOf('twin', target.value));
-  }));
-  $('cabinet').addEventListener('change', ({ target }) => attempt(async () => {
-    const name = target.value;
-    await plugCabinet(name, name === NO_CABINET ? null : await bytesOf('cabinet', name));
-  }));
+  $('twin').addEventListener('change', () => attempt(changeTwin));
+  $('cabinet').addEventListener('change', () => attempt(changeCabinet));
   opener('open-twin', takeTwin);
   opener('open-cabinet', takeCabinet);
   opener('open-guitar', takeGuitar);

@@ -5,6 +5,7 @@
 //   recording of the amp --> same cabinet -----+
 
 const FADE_SECONDS = 0.02;
+const START_SECONDS = 0.02;
 const WORKLET = new URL('worklet.js', import.meta.url);
 const DRY = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
@@ -17,6 +18,8 @@ export class Sound {
   #cabinet;
   #amp;
   #sources = [];
+  #start = 0; // when the guitar began, in samples
+  #recording;
   #stream;
   #heard = 'twin';
   #tape;
@@ -84,12 +87,20 @@ export class Sound {
       this.#glide(node.gain, path === name ? 1 : 0);
   }
 
-  /** Plays samples round and round, and in step with them what the amp made of them. */
-  playSamples(samples, recording) {
+  /** Plays samples round and round. */
+  playSamples(samples) {
     this.stop();
-    const start = this.#context.currentTime + 0.02;
-    this.#loop(samples, this.#guitar, start);
-    if (recording) this.#loop(recording, this.#cabinet, start);
+    this.#start = this.#soon();
+    this.#loop(samples, this.#guitar, this.#start, 0);
+  }
+
+  /** In step with the samples that play: what the amp itself made of them. */
+  playRecording(samples) {
+    this.#recording?.stop();
+    this.#recording = undefined;
+    if (!this.#sources.length) return;
+    const start = this.#soon();
+    this.#recording = this.#loop(samples, this.#cabinet, start, (start - this.#start) % samples.length);
   }
 
   /** Plays what comes from the sound card, untouched. */
@@ -108,7 +119,7 @@ export class Sound {
     }
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#sources = [];
-    this.#stream = undefined;
+    this.#recording = this.#stream = undefined;
   }
 
   startTape() {
@@ -139,12 +150,18 @@ export class Sound {
     return this.#context.close();
   }
 
-  #loop(samples, to, start) {
+  /** A moment from now, in samples, so that two loops stay in step to the sample. */
+  #soon() {
+    return Math.ceil((this.#context.currentTime + START_SECONDS) * this.rateHz);
+  }
+
+  #loop(samples, to, start, offset) {
     const source = new AudioBufferSourceNode(this.#context, { loop: true });
     source.buffer = buffer(this.#context, samples);
     source.connect(to);
-    source.start(start);
+    source.start(start / this.rateHz, offset / this.rateHz);
     this.#sources.push(source);
+    return source;
   }
 
   #glide(parameter, value) {

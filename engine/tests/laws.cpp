@@ -175,9 +175,9 @@ TEST(a_moving_knob_never_clicks) {
   for (const Twin& twin : twins()) {
     const double still = click(twin, 0, 0), jump = click(twin, 0, 1), stairs = click(twin, 0, 15);
     const double glide = click(twin, 960, 1);
-    CHECK(glide < 2 * still + 1e-5);
+    CHECK(glide < 4 * still);
     CHECK(glide < jump / 100);
-    CHECK(stairs > 5 * glide);  // folding anew every 64 samples would be heard
+    CHECK(stairs > 20 * glide);  // folding anew every 64 samples would be heard
     CHECK(jump > 10 * still);   // the measure hears clicks
   }
 }
@@ -203,7 +203,7 @@ TEST(nonsense_in_the_input_is_silence_and_leaves_no_trace) {
     player.reset();
     const Sound fresh = play(player, di, 64);
     const std::size_t field = player.receptiveField() + response.size();
-    CHECK(std::equal(fresh.begin() + field, fresh.end(), after.begin() + field));
+    CHECK(furthest(Sound(fresh.begin() + field, fresh.end()), Sound(after.begin() + field, after.end())) < 1e-6);
   }
 }
 

@@ -34,6 +34,7 @@ class Order:
         setting: the knobs.
         gains_db: in front and behind.
         midi: a part of the MIDI input's name; None: none.
+        again: it was played before: then a MIDI input that is missing is waited for.
     """
 
     ports: device.Ports
@@ -43,6 +44,7 @@ class Order:
     setting: Setting
     gains_db: tuple[float, float] = (0.0, 0.0)
     midi: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def sound(
         voice = _voice(order, rate_hz)
         chains.append(Chain(voice, rate_hz, order.ports.input_channel, order.ports.output_channels))
         chains[0].gain(*order.gains_db)
-        controller = None if order.midi is None else Controller(order.midi)
+        controller = None if order.midi is None else Controller(order.midi, wait=order.again)
         stream.start()
         latency = (float(stream.latency[0]), float(stream.latency[1]))
         pipe.send(Started(rate_hz, latency, voice.latency_samples / rate_hz))

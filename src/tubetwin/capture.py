@@ -163,6 +163,21 @@ def _passage_seeds(plan: Plan, seed: int) -> list[int]:
     ]
 
 
+def apart(
+    training: Callable[[int], np.ndarray], judging: Callable[[int], np.ndarray]
+) -> Callable[[int], np.ndarray]:
+    """Passages of one kind to train on and of another to judge by, for `record`.
+
+    Test signals teach a network what plain playing hardly excites, but a verdict on a guitar amp
+    is about guitars: cranked, an amp answers noise with chaos that no model repeats.
+    """
+
+    def passage(seed: int) -> np.ndarray:
+        return (judging if seed % PARTS in JUDGES.values() else training)(seed)
+
+    return passage
+
+
 def windows(di: np.ndarray, length_samples: int) -> Callable[[int], np.ndarray]:
     """Passages out of one long DI of your own, for `record`.
 

@@ -179,6 +179,23 @@ def di(seconds: float, seed: int, kind: str, output: str) -> None:
     console.print(f"{output}: {seconds:g} s, {levels(out)}")
 
 
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8017, show_default=True, help="0: any.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page.")
+def web(port: int, browser: bool) -> None:
+    """Play a twin in the browser: its knobs, your guitar, and what the tubes do to it.
+
+    The page is served to this machine only, and nothing you play leaves it. Ctrl-C ends it.
+    """
+    from tubetwin import web
+
+    with web.served(web.folder(), port) as address:
+        click.echo(f"The page is at {address}; Ctrl-C ends it.")
+        if browser:
+            click.launch(address)
+        web.wait()
+
+
 # ---- Making ------------------------------------------------------------------------------------
 
 
@@ -215,7 +232,7 @@ def capture(
     """
     from tubetwin import amp, audio, capture, guitar
 
-    passage: Callable[[int], np.ndarray] = partial(guitar.passage, seconds)
+    passage = capture.apart(partial(guitar.passage, seconds), partial(guitar.playing, seconds))
     if di_path:
         passage = capture.windows(audio.read_mono(di_path, 48000), round(seconds * 48000))
     plan = capture.plan(amp.KNOBS, settings, seed, floors={"Volume": 1.0})

@@ -7,6 +7,7 @@ server that is gone. A process can be ended whatever it waits for, and a new one
 
 import multiprocessing
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from time import monotonic, sleep
 from typing import Protocol
@@ -66,13 +67,15 @@ class Keeper:
         self.trouble = ""
         self._start = begin
         self._process: Process | None = None
+        self._early: list[Report] = []
         self._begin()
         while not self.started:
-            self.collect()
+            self._early = self.collect()
             sleep(REPORT_SECONDS)
 
     def _begin(self) -> None:
-        self._process, self._pipe = self._start(self.order)
+        again = self.started is not None
+        self._process, self._pipe = self._start(replace(self.order, again=again))
         self._blocks = -1
         self._deadline = monotonic() + START_SECONDS
 
@@ -88,7 +91,7 @@ class Keeper:
 
     def collect(self) -> list[Report]:
         """What was played since the last call; begins again if nothing is."""
-        reports: list[Report] = []
+        reports, self._early = self._early, []
         if not self._process and monotonic() > self._deadline:
             self._begin()
         try:

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterator
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
@@ -9,6 +10,7 @@ from tubetwin.files import BadInput
 
 CONTROL_CHANGE = 0xB0  # the status byte, its lower half is the channel: MIDI 1.0, table 1
 CLIENT = "tubetwin"
+LOOK_SECONDS = 2.0  # how often an unplugged one is looked for
 
 
 def _rtmidi() -> ModuleType:
@@ -34,37 +36,47 @@ def inputs() -> list[str]:
 
 
 class Controller:
-    """A MIDI input that is being listened to, on all channels.
+    """A MIDI input that is being listened to, on all channels; unplugged, it is waited for.
 
     Args:
         name: a part of its name, whatever the case; "" takes the first there is.
+        wait: do not mind if it is not there yet.
     Raises:
         BadInput: there is none of that name; the message lists those there are.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, wait: bool = False) -> None:
+        self._wanted = name
         self._input: Any = None
-        for system in _systems():
-            for number, port in enumerate(system.get_ports()):
-                if self._input is None and name.lower() in port.lower() and CLIENT not in port:
-                    system.open_port(number)
-                    self._input, self.name = system, port
-        if self._input is None:
+        self._port = ""
+        self._look_at = monotonic() + LOOK_SECONDS
+        if not self._found() and not wait:
             known = ", ".join(inputs()) or "none is plugged in"
             raise BadInput(
                 f"no MIDI input is called {name!r}: choose from those there are ({known})"
             )
 
+    def _found(self) -> bool:
+        """Whether it is open now; opens it if it has come back."""
+        if self._input and self._port in self._input.get_ports():
+            return True
+        self._input = None
+        for system in _systems():
+            for number, port in enumerate(system.get_ports()):
+                if self._wanted.lower() in port.lower() and CLIENT not in port:
+                    system.open_port(number)
+                    self._input, self._port = system, port
+                    return True
+        return False
+
     def changes(self) -> list[tuple[int, int]]:
         """What was moved since the last call: (controller 0…127, value 0…127), oldest first."""
+        if monotonic() > self._look_at:
+            self._look_at = monotonic() + LOOK_SECONDS
+            self._found()
         moved = []
-        while (event := self._input.get_message()) is not None:
+        while self._input and (event := self._input.get_message()) is not None:
             message, _ = event
             if len(message) == 3 and message[0] & 0xF0 == CONTROL_CHANGE:
                 moved.append((message[1], message[2]))
         return moved
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._input.close_port()
-        self._input.delete()

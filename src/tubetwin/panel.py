@@ -120,26 +120,23 @@ class Meter:
         self.peak_db = max(peak_db, self.peak_db - self.fall_db, QUIETEST_DB)
         self.clipped += clipped
 
-    def draw(self) -> Text:
-        """The bar, its number, and a lamp that stays lit after clipping."""
+    def row(self) -> tuple[str, Text, str, Text]:
+        """Its name, a bar, the level, and a lamp that stays lit after clipping."""
         full = round(BAR * min(1 - self.peak_db / QUIETEST_DB, 1))
         colour = "red" if self.peak_db >= 0 else "yellow" if self.peak_db > LOUD_DB else "green"
-        text = Text.assemble(("█" * full, colour), ("·" * (BAR - full), "dim"))
-        text.append(f" {self.peak_db:6.1f} dBFS")
-        if self.clipped:
-            text.append(f"  CLIPPED {self.clipped} samples: turn {self.name} down", "bold red")
-        return text
+        bar = Text.assemble(("█" * full, colour), ("·" * (BAR - full), "dim"))
+        lamp = f"CLIPPED {self.clipped}: turn {self.name} down" if self.clipped else ""
+        return self.name, bar, f"{self.peak_db:6.1f} dBFS", Text(lamp, "bold red")
 
 
-def tuner(pitch: Pitch | None) -> Text:
-    """A needle from -50 to 50 cents."""
+def tuner(pitch: Pitch | None) -> tuple[Text, str]:
+    """A needle from -50 to 50 cents, and the note."""
     if pitch is None:
-        return Text("·" * BAR, "dim")
+        return Text("·" * BAR, "dim"), ""
     at = min(max(round((pitch.cents + 50) / 100 * BAR), 0), BAR - 1)
     colour = "green" if abs(pitch.cents) < 3 else "yellow"
-    needle = Text("·" * at, "dim")
-    needle.append("▲", colour).append("·" * (BAR - 1 - at), "dim")
-    return needle.append(f" {pitch.note} {pitch.cents:+.0f} cents  {pitch.hz:.1f} Hz")
+    needle = Text.assemble(("·" * at, "dim"), ("▲", colour), ("·" * (BAR - 1 - at), "dim"))
+    return needle, f"{pitch.note} {pitch.cents:+.0f} cents"
 
 
 def picture(
@@ -167,6 +164,6 @@ def picture(
         style = "reverse" if chosen else ""
         table.add_row("▸" if chosen else " ", Text(knob.name, style), bar, f"{value:6.2f}", note)
     for meter in meters:
-        table.add_row("", meter.name, meter.draw())
-    table.add_row("", "tuner", tuner(pitch))
+        table.add_row("", *meter.row())
+    table.add_row("", "tuner", *tuner(pitch))
     return Group(Text(title, "bold"), "", table, "", *map(Text, lines), Text(HELP, "dim"))

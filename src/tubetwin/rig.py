@@ -225,7 +225,8 @@ class Rig:
             f"{card.sample_rate_hz} Hz, latency {total_ms:.1f} ms as the driver says"
             f" (in {1e3 * come:.1f}, out {1e3 * go:.1f},"
             f" resampling {1e3 * card.resampling_seconds:.1f}, engine 0)",
-            f"load {self._load:.0%}, worst block {self._worst_load:.0%},"
+            f"played {self._played_samples // card.sample_rate_hz} s,"
+            f" load {self._load:.0%}, worst block {self._worst_load:.0%},"
             f" {self.missed} xruns, {self.keeper.restarts} restarts",
             self.message,
         ]
