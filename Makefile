@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo test lint bench engine-tests twins assets clean
+.PHONY: help setup demo test lint bench engine-tests twins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt CMakeLists.txt $(filter engine/%,$(SOUR
 	@$(PYTHON) -m pip install --quiet --upgrade pip -c constraints.txt
 	@$(PYTHON) -m pip install --quiet -c constraints.txt scikit-build-core ninja
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
-	@touch $(READY)
+	@mkdir -p build && touch $(READY)
 
 demo: setup  ## hear the bundled twin: WAV files and a page in demo/
 	@$(VENV)/bin/tubetwin demo -o demo
@@ -41,10 +41,10 @@ engine-tests: setup
 
 bench: setup  ## the engine's benchmarks, as JSON on standard output
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
-	@cmake --build build/tests -j2 --target bench >> build/tests.log || (cat build/tests.log; exit 1)
-	@build/tests/bench
+	@cmake --build build/tests -j2 --target tubetwin_bench >> build/tests.log || (cat build/tests.log; exit 1)
+	@build/tests/tubetwin_bench
 
-twins: setup  ## train the bundled twins again (about three hours on two cores)
+twins: setup  ## train the bundled twins again (about two and a half hours on two cores)
 	@./scripts/make-twins.sh
 
 clean:  ## remove what was built
