@@ -1,41 +1,62 @@
 """What comes with the page besides its code: twins, cabinet, guitar, and the amp itself, recorded.
 
 Usage: make_web_files.py FOLDER [SETTING ...]. Writes page.json, which tells the page what there is.
-What lies there already and is newer than this program's sources stays.
+The amp is recorded at these settings, or at all; a recording newer than the amp's sources stays.
 """
 
 import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
-from tubetwin import amp, audio, cabinet, guitar, playlist, twin
+from tubetwin import amp, audio, cabinet, guitar, parts, playlist, solver, twin
+from tubetwin.knobs import Setting
 
 ROOT = Path(__file__).parents[1]
 RATE_HZ = 48000
 RIG = "tubetwin reference amp (simulated)"
 CABINET = "cabinet-1x12.wav"
 GUITAR = "guitar.flac"
-FIRST = ("standard", "nano")  # the twin that plays first, and the order of the menu
+MAKERS = (amp, guitar, parts, playlist, solver)
 
 
-def write_guitar(path: Path) -> None:
-    """16 bits: the recordings of the amp are played from the very same samples."""
-    audio.write(path, guitar.demo(), RATE_HZ, "PCM_16")
+def stale(path: Path) -> bool:
+    """Whether a sound is missing, or older than what makes it."""
+    sources = (Path(module.__file__) for module in MAKERS)
+    return not path.exists() or path.stat().st_mtime < max(s.stat().st_mtime for s in sources)
 
 
-def recorded(folder: Path, name: str) -> str:
-    """The amp itself playing the demo at a named setting; returns the file's name."""
-    path = folder / f"amp-{name.lower()}.flac"
-    if not path.exists():
-        di = audio.read_mono(folder / GUITAR, RATE_HZ)
-        audio.write(path, amp.render(di, playlist.SETTINGS[name], RATE_HZ), RATE_HZ, "PCM_16")
-    return path.name
+def guitar_in(folder: Path) -> Path:
+    """16 bits: the amp is recorded with the very same samples."""
+    path = folder / GUITAR
+    if stale(path):
+        audio.write(path, guitar.demo(), RATE_HZ, "PCM_16")
+    return path
+
+
+def record(path: Path, di: Path, setting: Setting) -> None:
+    """The amp itself, playing the guitar at this setting."""
+    if stale(path):
+        out = amp.render(audio.read_mono(di, RATE_HZ), setting, RATE_HZ)
+        audio.write(path, out, RATE_HZ, "PCM_16")
+
+
+def settings(folder: Path, di: Path, wanted: list[str]) -> list[dict[str, Any]]:
+    """The named settings, and the file of the amp's recording where there is one."""
+    listed = []
+    for name, setting in playlist.SETTINGS.items():
+        path = folder / f"amp-{name.lower()}.flac"
+        if not wanted or name in wanted:
+            record(path, di, setting)
+        recording = {} if stale(path) else {"recording": path.name}
+        listed.append({"name": name, "setting": setting} | recording)
+    return listed
 
 
 def copied_twins(folder: Path) -> list[dict[str, str]]:
-    """The bundled twins, as the page's menu lists them."""
-    paths = sorted(twin.BUNDLED.glob("*.twin"), key=lambda p: (p.stem not in FIRST, -len(p.stem)))
+    """The bundled twins, the largest first: it is the one that plays first."""
+    paths = sorted(twin.BUNDLED.glob("*.twin"), key=lambda path: -path.stat().st_size)
     for path in paths:
         shutil.copyfile(path, folder / path.name)
     return [{"name": path.stem, "file": path.name} for path in paths]
@@ -44,13 +65,7 @@ def copied_twins(folder: Path) -> list[dict[str, str]]:
 def main(folder: Path, wanted: list[str]) -> None:
     """Fill the folder."""
     audio.write(folder / CABINET, cabinet.design(RATE_HZ), RATE_HZ)
-    if not (folder / GUITAR).exists():
-        write_guitar(folder / GUITAR)
-    settings = [
-        {"name": name, "setting": setting}
-        | ({"recording": recorded(folder, name)} if not wanted or name in wanted else {})
-        for name, setting in playlist.SETTINGS.items()
-    ]
+    di = guitar_in(folder)
     code = [p.name for p in (ROOT / "web").iterdir() if p.suffix in {".js", ".css", ".svg"}]
     twins = copied_twins(folder)
     offer = {
@@ -58,7 +73,7 @@ def main(folder: Path, wanted: list[str]) -> None:
         "twins": twins,
         "cabinets": [{"name": "1x12", "file": CABINET}],
         "guitar": GUITAR,
-        "settings": settings,
+        "settings": settings(folder, di, wanted),
         # What the service worker keeps for a page without a network.
         "files": sorted(
             ["./", "page.json", "engine.wasm", CABINET, GUITAR, *code, *(t["file"] for t in twins)]

@@ -2,6 +2,8 @@
 
 import json
 import re
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from tubetwin.network import Shape, WaveNet
 
 RATE = 48000
 REFERENCE = "tubetwin reference amp (simulated)"
-ANOTHER = (Knob("Gain", 1, 11, 5), Knob("Tone"))
+ANOTHER = (Knob("Gain / Drive", 1, 11, 5), Knob("Tone"))
 
 
 def written(path: Path, knobs: tuple[Knob, ...], rig: str) -> Path:
@@ -131,16 +133,27 @@ def test_a_sound_on_the_page_is_the_sound(home):
 # ---- Beside the amp ----------------------------------------------------------------------------
 
 
+def quick_amp(di, setting, *_):
+    """Stands in for the circuit, which takes too long here."""
+    return np.tanh(3 * di * np.asarray(setting.get("Volume", 5.0)) / 10).astype(np.float32)
+
+
+@contextmanager
+def quick_circuit(jobs, sample_rate_hz):
+    futures = {name: Future() for name in jobs}
+    for name, job in jobs.items():
+        futures[name].set_result(quick_amp(job.di, job.setting))
+    yield futures
+
+
 def test_beside_the_amp_every_piece_has_its_figures(home, tmp_path, monkeypatch):
-    """The amp stands in for the twin, so that the truth about the figures is known."""
-
-    def louder(path, di, setting, cabinet=None):
-        return 1.1 * amp.render(di, setting)
-
-    monkeypatch.setattr(engine, "render", louder)
-    short = replace_di(home, tmp_path)
+    """A twin that is nothing but louder by a tenth, so that the truth about its errors is known."""
+    monkeypatch.setattr(demo, "_circuit", quick_circuit)
+    monkeypatch.setattr(engine, "render", lambda _, di, setting: 1.1 * quick_amp(di, setting))
     seen: list[float] = []
-    demo.run(tmp_path / "demo", short, home / "reference.twin", progress=seen.append)
+    demo.run(
+        tmp_path / "demo", short(home, tmp_path), home / "reference.twin", progress=seen.append
+    )
     figures = json.loads((tmp_path / "demo" / "demo.json").read_text("utf-8"))["figures"]
     assert set(figures) == {*playlist.SETTINGS, playlist.SWEEP}
     for row in figures.values():
@@ -153,18 +166,28 @@ def test_beside_the_amp_every_piece_has_its_figures(home, tmp_path, monkeypatch)
     assert seen[-1] == pytest.approx(1.0)
 
 
-def replace_di(home: Path, folder: Path) -> Path:
+def test_the_circuit_answers_from_processes_of_its_own():
+    di = guitar.demo(0.1)
+    still = playlist.Job(di, {"Volume": 6.0})
+    moving = playlist.Job(di, {"Volume": np.linspace(2, 9, len(di)), "Treble": 8.0})
+    with demo._circuit({"still": still, "moving": moving}, RATE) as futures:
+        for name, job in (("still", still), ("moving", moving)):
+            expected = amp.render(di, job.setting)
+            np.testing.assert_allclose(futures[name].result(), expected, atol=1e-6)
+
+
+def short(home: Path, folder: Path) -> Path:
     audio.write(folder / "short.wav", guitar.demo(0.5), RATE)
     return folder / "short.wav"
 
 
 @pytest.mark.parametrize(("name", "players"), [("another", 6), ("fixed", 1)])
 def test_a_twin_of_any_other_amp_plays_its_own_knobs_alone(home, tmp_path, name, players):
-    page = demo.run(tmp_path / "demo", replace_di(home, tmp_path), home / f"{name}.twin")
+    page = demo.run(tmp_path / "demo", short(home, tmp_path), home / f"{name}.twin")
     text = page.read_text("utf-8")
     assert text.count('class="player"') == players
     assert "Amp + cabinet" not in text
-    assert ("Gain 3" in text) == (name == "another")
+    assert ("Gain / Drive 3" in text) == (name == "another")
 
 
 def test_only_a_twin_of_the_reference_amp_is_compared(home):
@@ -194,7 +217,7 @@ def test_a_demo_replaces_a_demo(made, home, tmp_path):
     for name, content in texts(made).items():
         (folder / name).write_bytes(content)
     (folder / ".unfinished-of-a-killed-one").mkdir()
-    demo.run(folder, replace_di(home, tmp_path), home / "fixed.twin")
+    demo.run(folder, short(home, tmp_path), home / "fixed.twin")
     names = {path.name for path in folder.iterdir()}
     assert "1-as-it-is-twin.wav" in names
     assert not any("clean" in name or "unfinished" in name for name in names)
@@ -215,12 +238,14 @@ def test_a_file_that_no_demo_made_stays(made, home, tmp_path):
 def bad(kind: str, home: Path, folder: Path) -> dict:
     (folder / "file").write_bytes(b"no folder")
     audio.write(folder / "silent.wav", np.zeros(RATE), RATE)
+    audio.write(folder / "tick.wav", np.ones(RATE // 3), RATE)
     good = {"folder": folder / "demo", "di": home / "di.wav", "twin": home / "fixed.twin"}
     return (
         good
         | {
             "twin": {"twin": folder / "missing.twin"},
             "di": {"di": folder / "missing.wav"},
+            "tick": {"di": folder / "tick.wav"},
             "silent": {"di": folder / "silent.wav"},
             "file": {"folder": folder / "file"},
             "below a file": {"folder": folder / "file" / "demo"},
@@ -228,7 +253,7 @@ def bad(kind: str, home: Path, folder: Path) -> dict:
     )
 
 
-@pytest.mark.parametrize("kind", ["twin", "di", "silent", "file", "below a file"])
+@pytest.mark.parametrize("kind", ["twin", "di", "tick", "silent", "file", "below a file"])
 def test_bad_input_leaves_nothing_behind(kind, home, tmp_path):
     arguments = bad(kind, home, tmp_path)
     before = sorted(tmp_path.rglob("*"))

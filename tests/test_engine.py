@@ -1,150 +1,34 @@
 """The engine against the equations of docs/twin-file.md, written out again in double precision."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save as to_safetensors
 
+from numpy_network import ARCHITECTURES, Network, guitar, make, panel
 from tubetwin import engine
 from tubetwin.engine import Player, render
 from tubetwin.files import BadInput
 
-STACKS = tuple(2**i for i in range(10)) * 3
-UNEVEN = (1, 3, 63, 64, 65, 7, 100, 129, 31, 500)  # no power of two: rings wrap anywhere
-ARCHITECTURES = {
-    "standard": (16, 3, STACKS, "depthwise", "full"),
-    "lite": (8, 3, STACKS, "dense", "scale"),
-    "nano": (4, 3, STACKS, "dense", "scale"),
-    "standard, uneven": (16, 3, UNEVEN, "depthwise", "full"),
-    "lite, uneven": (8, 3, UNEVEN, "dense", "scale"),
-    "nano, uneven": (4, 3, UNEVEN, "dense", "scale"),
-    "five channels": (5, 2, (1, 2, 4, 8, 16) * 2, "dense", "full"),
-    "wide kernel": (3, 6, (1, 5, 11), "depthwise", "scale"),
-    "one layer": (2, 3, (4,), "dense", "scale"),
-    "no memory": (16, 1, (1, 1), "depthwise", "full"),
-}
-KNOBS = ({"name": "Volume", "minimum": 0, "maximum": 10, "default": 5}, {"name": "Bräss", "minimum": -1, "maximum": 1, "default": 0})  # fmt: skip
 BLOCKS: dict[str, Callable[[np.random.Generator], int]] = {
     **{str(n): (lambda _, n=n: n) for n in (1, 7, 64, 333, 4096)},
     "random": lambda rng: int(rng.integers(1, 150)),
 }
 
 
-# ---- A network in numpy, and its file ----------------------------------------------------------
+@pytest.fixture(params=ARCHITECTURES)
+def made(request: pytest.FixtureRequest) -> tuple[Network, bytes]:
+    return make(request.param)
 
 
-@dataclass(frozen=True)
-class Network:
-    """Random weights of any architecture, and what they compute."""
-
-    channels: int
-    kernel: int
-    dilations: tuple[int, ...]
-    taps: str
-    mix: str
-    knobs: tuple[dict[str, object], ...] = KNOBS
-    tensors: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def receptive_field(self) -> int:
-        return 1 + (self.kernel - 1) * sum(self.dilations)
-
-    @classmethod
-    def random(cls, name: str, knobs: tuple[dict[str, object], ...] = KNOBS) -> "Network":
-        self = cls(*ARCHITECTURES[name], knobs)
-        rng = np.random.default_rng(self.receptive_field + self.channels)
-        C, L, n = self.channels, len(self.dilations), self.kernel  # noqa: N806
-        dense, full = self.taps == "dense", self.mix == "full"
-        normal = lambda scale, *shape: rng.normal(0, scale, shape).astype(np.float32)  # noqa: E731
-        tensors = {
-            "lift.weight": normal(1, C),
-            "lift.bias": normal(0.1, C),
-            "taps.weight": normal(0.15, L, n, C, C) if dense else normal(0.5, L, n, C),
-            "taps.bias": normal(0.1, L, C),
-            "snake.alpha": rng.uniform(0.5, 2, (L, C)).astype(np.float32),
-            "mix.weight": normal(0.05, L - 1, C, C) if full else normal(0.2, L - 1, C),
-            "mix.bias": normal(0.05, L - 1, C),
-            "head.weight": normal(0.3 / np.sqrt(L * C), L, C),
-            "head.bias": normal(0.01, 1),
-        }
-        widths = [len(knobs), 6, 6, 2 * L * C]
-        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
-            if knobs:
-                tensors[f"film.{i}.weight"] = normal((1 if i < 2 else 0.4) / np.sqrt(a), b, a)
-                tensors[f"film.{i}.bias"] = normal(0.1, b)
-        self = replace(self, tensors=tensors)
-        settings = rng.random((2, len(knobs))).astype(np.float32)
-        di = guitar(self.receptive_field + 500)
-        answers = np.array([self.play(di, setting) for setting in settings])
-        checks = {"check.input": di, "check.settings": settings, "check.output": answers}
-        return replace(self, tensors=tensors | {k: v.astype(np.float32) for k, v in checks.items()})
-
-    def film(self, setting: np.ndarray) -> np.ndarray:
-        """(knobs,) in 0…1 -> Δγ and β, (2, layers, channels)."""
-        if not self.knobs:
-            return np.zeros((2, len(self.dilations), self.channels))
-        h = 2 * setting.astype(float) - 1
-        for i in range(3):
-            h = self.tensors[f"film.{i}.weight"].astype(float) @ h + self.tensors[f"film.{i}.bias"]
-            h = np.tanh(h) if i < 2 else h
-        return h.reshape(2, len(self.dilations), self.channels)
-
-    def play(self, di: np.ndarray, setting: np.ndarray) -> np.ndarray:
-        """What docs/twin-file.md says, in double precision."""
-        w = {name: tensor.astype(float) for name, tensor in self.tensors.items()}
-        scale, shift = self.film(setting)
-        silence = np.zeros(self.receptive_field - 1)
-        x = np.concatenate([silence, di])[:, None] * w["lift.weight"] + w["lift.bias"]
-        out = np.full(len(di), w["head.bias"][0])
-        for layer, dilation in enumerate(self.dilations):
-            taps, length = w["taps.weight"][layer], len(x) - (self.kernel - 1) * dilation
-            u = w["taps.bias"][layer] + np.zeros((length, self.channels))
-            for j in range(self.kernel):
-                past = x[j * dilation : j * dilation + length]  # (time, channels)
-                u += past @ taps[j].T if self.taps == "dense" else past * taps[j]
-            v = (1 + scale[layer]) * u + shift[layer]
-            alpha = w["snake.alpha"][layer]
-            s = v + np.sin(alpha * v) ** 2 / alpha
-            out += (s @ w["head.weight"][layer])[-len(di) :]
-            if layer + 1 < len(self.dilations):
-                mix = w["mix.weight"][layer]
-                mixed = s @ mix.T if self.mix == "full" else s * mix
-                x = x[-length:] + mixed + w["mix.bias"][layer]
-        return out
-
-    def description(self) -> dict[str, object]:
-        architecture = {
-            "channels": self.channels,
-            "kernel_size": self.kernel,
-            "dilations": self.dilations,
-            "taps": self.taps,
-            "mix": self.mix,
-        }
-        return {
-            "format": 1,
-            "name": "test",
-            "sample_rate_hz": 48000,
-            "knobs": self.knobs,
-            "architecture": architecture,
-        }
-
-    def file(self, description: dict[str, object] | None = None) -> bytes:
-        text = json.dumps(description or self.description())
-        return to_safetensors(self.tensors, {"format": "tubetwin", "tubetwin": text})
-
-
-def guitar(samples: int, seed: int = 1) -> np.ndarray:
-    """Noise bursts and a sine, full scale."""
-    rng, t = np.random.default_rng(seed), np.arange(samples)
-    burst = rng.normal(0, 0.3, samples) * (np.sin(t / 700) > 0)
-    return np.clip(burst + 0.4 * np.sin(t * 0.03), -1, 1).astype(np.float32)
+@pytest.fixture
+def nano() -> Iterator[Player]:
+    with Player(make("nano")[1]) as player:
+        yield player
 
 
 def play_in_blocks(
@@ -156,34 +40,6 @@ def play_in_blocks(
         out.append(player.process(di[t : t + step]))
         t += step
     return np.concatenate(out)
-
-
-def panel(network: Network, setting: np.ndarray) -> dict[str, float]:
-    return {
-        k["name"]: k["minimum"] + float(v) * (k["maximum"] - k["minimum"])
-        for k, v in zip(network.knobs, setting, strict=True)
-    }
-
-
-_networks: dict[str, tuple[Network, bytes]] = {}
-
-
-@pytest.fixture(params=ARCHITECTURES)
-def made(request: pytest.FixtureRequest) -> tuple[Network, bytes]:
-    return make(request.param)
-
-
-def make(name: str) -> tuple[Network, bytes]:
-    if name not in _networks:
-        network = Network.random(name)
-        _networks[name] = network, network.file()
-    return _networks[name]
-
-
-@pytest.fixture
-def nano() -> Iterator[Player]:
-    with Player(make("nano")[1]) as player:
-        yield player
 
 
 # ---- The sound ---------------------------------------------------------------------------------
@@ -209,14 +65,14 @@ def test_the_engine_computes_the_equation_whatever_the_block(made: tuple[Network
 ISA_SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import test_engine as t, numpy as np
+import test_engine as t, numpy_network as made, numpy as np
 from tubetwin import engine
 assert engine.instruction_set() == sys.argv[2], engine.instruction_set()
-for name in t.ARCHITECTURES:
-    network, file = t.make(name)
-    di, setting = t.guitar(network.receptive_field + 300, seed=3), np.array([0.3, 0.9])
+for name in made.ARCHITECTURES:
+    network, file = made.make(name)
+    di, setting = made.guitar(network.receptive_field + 300, seed=3), np.array([0.3, 0.9])
     with t.Player(file) as player:
-        player.set(t.panel(network, setting), jump=True)
+        player.set(made.panel(network, setting), jump=True)
         player.reset()
         sound = t.play_in_blocks(player, di, t.BLOCKS["random"])
     assert np.abs(sound - network.play(di, setting)).max() <= 1e-5, name
@@ -312,7 +168,7 @@ def test_a_knob_arrives_where_it_was_turned_to(made: tuple[Network, bytes]) -> N
 
 @pytest.mark.parametrize("name", ["standard", "lite", "nano", "five channels"])
 def test_a_moving_knob_follows_a_straight_line_and_never_clicks(name: str) -> None:
-    network, file = make(name)
+    file = make(name)[1]
     t = np.arange(30000)
     di = (0.5 * np.sin(2 * np.pi * 220 / 48000 * t)).astype(np.float32)
 
@@ -368,7 +224,7 @@ def test_the_cabinet_is_a_convolution(taps: int) -> None:
     rng = np.random.default_rng(taps)
     ir = rng.normal(0, 1, taps) * np.exp(-5 * np.arange(taps) / taps)
     ir = (ir / np.abs(ir).sum()).astype(np.float32)
-    network, file = make("nano")
+    file = make("nano")[1]
     di = guitar(max(9000, taps + 5000))
     dry = render(file, di, {})
     silence = float(render(file, np.zeros(1, np.float32), {})[0])
@@ -419,146 +275,6 @@ def test_delay_lines_are_as_long_as_the_arithmetic_says(name: str, lines: int) -
         assert sum(memory.values()) < 2 * lines
         player.load_cabinet(np.ones(100))
         assert player.memory()["cabinet"] > 400
-
-
-# ---- Broken files ------------------------------------------------------------------------------
-
-
-def changed(**changes: object) -> Callable[[Network], bytes]:
-    """The twin with other tensors; None takes one away."""
-
-    def build(network: Network) -> bytes:
-        tensors = network.tensors | {k.replace("__", "."): v for k, v in changes.items()}
-        tensors = {k: v for k, v in tensors.items() if v is not None}
-        return replace(network, tensors=tensors).file()
-
-    return build
-
-
-def described(path: str, value: object) -> Callable[[Network], bytes]:
-    """The twin with another value in its description; ... takes a key away."""
-
-    def build(network: Network) -> bytes:
-        description = json.loads(json.dumps(network.description()))
-        *parents, key = path.split(".")
-        place = description
-        for parent in parents:
-            place = place[int(parent) if parent.isdigit() else parent]
-        place[key] = value
-        if value is ...:
-            del place[key]
-        return network.file(description)
-
-    return build
-
-
-def reheaded(change: Callable[[dict], None]) -> Callable[[Network], bytes]:
-    """The twin with a forged safetensors header."""
-
-    def build(network: Network) -> bytes:
-        file = network.file()
-        size = int.from_bytes(file[:8], "little")
-        header = json.loads(file[8 : 8 + size])
-        change(header)
-        text = json.dumps(header).encode()
-        return len(text).to_bytes(8, "little") + text + file[8 + size :]
-
-    return build
-
-
-def poisoned(name: str, value: float) -> Callable[[Network], bytes]:
-    def build(network: Network) -> bytes:
-        tensor = network.tensors[name].copy()
-        tensor.flat[-1] = value
-        return changed(**{name.replace(".", "__"): tensor})(network)
-
-    return build
-
-
-BROKEN: dict[str, tuple[Callable[[Network], bytes], str]] = {
-    "empty": (lambda n: b"", "too short"),
-    "text": (lambda n: b"hello, I am not a twin at all", "not a twin"),
-    "truncated header": (lambda n: n.file()[:500], "header stops short"),
-    "truncated data": (lambda n: n.file()[:-100], "truncated: tensor"),
-    "a byte too many": (lambda n: n.file() + b"\0", "1 bytes behind"),
-    "header of zeros": (lambda n: (8).to_bytes(8, "little") + bytes(8), "header is not JSON"),
-    "overlap": (
-        reheaded(lambda h: h["lift.bias"].update(data_offsets=h["lift.weight"]["data_offsets"])),
-        "overlaps|hole",
-    ),  # fmt: skip
-    "huge shape": (reheaded(lambda h: h["lift.bias"].update(shape=[2**40, 2**40])), "lift.bias"),
-    "negative shape": (reheaded(lambda h: h["lift.bias"].update(shape=[-4])), "bad shape"),
-    "half": (reheaded(lambda h: h["lift.bias"].update(dtype="F16")), "lift.bias is of type F16"),
-    "other metadata": (reheaded(lambda h: h.update(__metadata__={"format": "pt"})), "no twin"),
-    "description no JSON": (
-        reheaded(lambda h: h["__metadata__"].update(tubetwin="{'")),
-        "description is not JSON",
-    ),  # fmt: skip
-    "deep": (reheaded(lambda h: h["__metadata__"].update(tubetwin="[" * 9999)), "nested too deep"),
-    "half a surrogate": (
-        reheaded(lambda h: h["__metadata__"].update(tubetwin=r'{"a": "\ud800"}')),
-        "surrogate",
-    ),  # fmt: skip
-    "format 2": (described("format", 2), "format 2; this program reads format 1"),
-    "no name": (described("name", ...), "lacks name"),
-    "rate": (described("sample_rate_hz", 0), "sample_rate_hz is 0"),
-    "knob range": (described("knobs.0.minimum", 10), "Volume, needs minimum <= default"),
-    "knob default": (described("knobs.0.default", 11), "Volume, needs minimum <= default"),
-    "knob twice": (described("knobs.1.name", "volume"), "two knobs are called volume"),
-    "knob no number": (described("knobs.0.default", "5"), "knob 1: default is of the wrong type"),
-    "channels": (described("architecture.channels", 65), "channels is 65"),
-    "kernel": (described("architecture.kernel_size", 2.5), "kernel_size is 2.5"),
-    "no layers": (described("architecture.dilations", []), "0 dilations"),
-    "many layers": (described("architecture.dilations", [1] * 65), "65 dilations"),
-    "dilation 0": (described("architecture.dilations", [1, 0]), "a dilation is 0"),
-    "long": (described("architecture.dilations", [2**19, 1]), "receptive field is longer"),
-    "taps": (described("architecture.taps", "double"), 'taps is "double"'),
-    "missing": (changed(taps__bias=None), "tensor taps.bias is missing"),
-    "surplus": (changed(extra=np.zeros(3, np.float32)), "tensor extra is no part"),
-    "misshapen": (
-        changed(head__weight=np.zeros((30, 5), np.float32)),
-        r"head.weight has the shape \(30, 5\), not \(30, 4\)",
-    ),  # fmt: skip
-    "NaN": (poisoned("mix.weight", np.nan), "mix.weight holds a value that is not finite"),
-    "infinite": (poisoned("film.0.bias", np.inf), "film.0.bias holds a value that is not finite"),
-    "alpha": (poisoned("snake.alpha", 0), "snake.alpha holds a value that is not above 0"),
-    "film gap": (changed(film__1__weight=None), "film.0.weight has the shape"),
-    "short check": (
-        changed(
-            check__input=np.zeros(6139, np.float32), check__output=np.zeros((2, 6139), np.float32)
-        ),
-        "6139 samples, not more",
-    ),  # fmt: skip
-    "check setting": (poisoned("check.settings", 1.5), "check.settings"),
-    "wrong sound": (
-        lambda n: changed(lift__weight=n.tensors["lift.weight"] * 1.01)(n),
-        "answers its check signal wrongly",
-    ),  # fmt: skip
-}
-
-
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_twin_is_refused_by_name_and_key(kind: str, tmp_path: Path) -> None:
-    build, fault = BROKEN[kind]
-    path = tmp_path / "broken.twin"
-    path.write_bytes(build(make("nano")[0]))
-    with pytest.raises(BadInput, match=fault) as refusal:
-        Player(path)
-    assert str(refusal.value).startswith(f"{path}: ")
-
-
-def test_no_cut_of_a_twin_is_taken_for_one() -> None:
-    file = make("one layer")[1]
-    for size in range(0, len(file), max(1, len(file) // 300)):
-        with pytest.raises(BadInput):
-            Player(file[:size])
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"none\.twin: cannot be opened"):
-        Player(tmp_path / "none.twin")
-    with pytest.raises(BadInput, match="cannot be"):
-        Player(tmp_path)
 
 
 def test_a_closed_player_says_so(nano: Player) -> None:

@@ -1,6 +1,7 @@
 """Playing live, without a card: what the chain plays, what keys and MIDI turn, what is survived."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from tubetwin import booth, device, guitar, keeper, loopback, midi, panel, tuner, twin
+from tubetwin import booth, device, guitar, keeper, live, loopback, midi, panel, tuner, twin
 from tubetwin.audio import resample
 from tubetwin.chain import FADE_SECONDS, Bridge, Chain, Voice
 from tubetwin.desk import Desk
@@ -620,6 +621,24 @@ def test_a_recording_is_what_was_heard(
     assert np.abs(amp - render(twins["one"], dry, {})).max() < 1e-6
 
 
+def test_a_recording_ends_where_the_card_comes_back_at_another_rate(
+    card: FakeCard, twins: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "solo.wav"
+    rig = make_rig(card, twins, record=path)
+
+    def looked(done: Callable[[], bool]) -> Callable[[], bool]:
+        return lambda: bool(rig.look([]) or done())
+
+    until(looked(lambda: rig.summary()["seconds"] > 0.1))
+    card.plugged = False
+    until(looked(lambda: bool(rig.keeper.trouble)))
+    card.plugged, card.rate_hz = True, 44100
+    until(looked(lambda: "recording has ended" in rig.message))
+    assert soundfile.info(path).samplerate == RATE
+    rig.close()
+
+
 def test_recordings_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     for path in (tmp_path / "solo.mp3", tmp_path / "missing" / "solo.wav"):
         with pytest.raises(BadInput, match="cannot"):
@@ -826,3 +845,92 @@ def test_midi_without_rtmidi_names_the_mend(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "rtmidi", None)
     with pytest.raises(BadInput, match="pip install"):
         midi.inputs()
+
+
+# ---- The command -------------------------------------------------------------------------------
+
+
+def options(**given: Any) -> dict[str, Any]:
+    """What the command line says when it says nothing else."""
+    silent = dict.fromkeys(
+        ("preset_path", "save_as", "channels", "rate", "midi", "record", "seconds"), None
+    )
+    empty: dict[str, Any] = dict.fromkeys(("twins", "cabinets", "device", "cc"), ())
+    return silent | empty | {"block": BLOCK, "only_list": False, "measure_latency": False} | given
+
+
+def play(paths: dict[str, Path], turned: dict[str, Any], **given: Any) -> dict[str, Any]:
+    shelf = Shelf(["two"], [None], lambda name: paths.get(name, Path(name)), lambda name, hz: None)
+    return live.command(options(**given), shelf, lambda knobs: turned, Console(quiet=True))
+
+
+def test_options_overrule_the_preset(
+    card: FakeCard, twins: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "Rig", lambda *args: Rig(*args, lambda o: Keeper(o, card.begin)))
+    preset = tmp_path / "lead.json"
+    preset.write_text('{"format": 1, "twin": "one", "knobs": {"volume": 9, "treble": 2}}')
+    found = play(twins, {"Treble": 3.0}, preset_path=str(preset), cc=("7=volume",), seconds=0.2)
+    assert found["setting"] == {"Volume": 9, "Treble": 3}
+    assert (found["twin"], found["controllers"]) == ("one", {7: "Volume"})
+    assert "Played 0." in live.words(found)
+    assert "--cc 7=Volume" in live.words(found)
+
+
+@pytest.mark.parametrize("word", ["volume", "volume=7", "128=volume", "7=presence", "=volume"])
+def test_a_controller_of_another_form_is_refused(twins: dict[str, Path], word: str) -> None:
+    with pytest.raises(BadInput, match=r"--cc goes as in 20=volume.*volume, treble, input-db"):
+        play(twins, {}, twins=("one",), cc=(word,))
+
+
+def test_a_range_is_refused(twins: dict[str, Path]) -> None:
+    with pytest.raises(BadInput, match="Volume takes one value here"):
+        play(twins, {"Volume": np.array([1.0, 2.0])}, twins=("one",))
+
+
+def test_cards_are_listed_in_words(monkeypatch: pytest.MonkeyPatch, twins: dict[str, Path]) -> None:
+    fake = FakeRtMidi()
+    monkeypatch.setitem(sys.modules, "rtmidi", fake)
+    portaudio(monkeypatch, [SOLO])
+    text = live.words(play(twins, {}, only_list=True))
+    assert text.splitlines() == [
+        "0: Solo (ALSA), 1 in, 1 out, 44100 Hz",
+        "MIDI inputs: Synth 16:0, Pedal 20:0",
+    ]
+    portaudio(monkeypatch, [])
+    assert "No sound card: plug in" in live.words(play(twins, {}, only_list=True))
+
+
+@pytest.mark.parametrize("end", ["crash", "SIGINT", "SIGTERM", "SIGHUP", "clock"])
+def test_however_it_ends_the_terminal_and_the_card_are_given_back(
+    terminal: int, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import termios
+
+    looks, closed = [], []
+
+    def look(keys: list[str]) -> None:
+        looks.append(keys)
+        if len(looks) == 5 and end == "crash":
+            raise ZeroDivisionError
+        if len(looks) == 5 and end != "clock":
+            os.kill(os.getpid(), getattr(signal, end))
+
+    rig: Any = types.SimpleNamespace(
+        look=look, quit=False, close=lambda: closed.append(1), picture=lambda: "the panel"
+    )
+    rig.summary, rig.wishes = lambda: {"looks": len(looks)}, Wishes(seconds=0.3)
+    modes, handler = termios.tcgetattr(terminal), signal.getsignal(signal.SIGTERM)
+    console = Console(force_terminal=True)
+    if end == "crash":
+        with pytest.raises(ZeroDivisionError):
+            live.run(rig, console)
+    else:
+        looked = live.run(rig, console)["looks"]
+        assert looked == 5 if end != "clock" else looked > 5
+    screen = capsys.readouterr().out
+    assert "the panel" in screen
+    assert screen.rindex("\x1b[?1049l") > screen.rindex("\x1b[?1049h")
+    assert screen.rindex("\x1b[?25h") > screen.rindex("\x1b[?25l")
+    assert (termios.tcgetattr(terminal), signal.getsignal(signal.SIGTERM)) == (modes, handler)
+    assert closed == [1]

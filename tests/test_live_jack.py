@@ -200,10 +200,9 @@ def test_what_is_recorded_is_what_the_engine_renders(
     assert rate == found["sample_rate_hz"] == 48000
     assert len(amp) == round(found["seconds"] * rate) > SECONDS * rate
     played, _ = soundfile.read(di, dtype="float32")
-    assert np.abs(dry).max() == pytest.approx(np.abs(played).max(), rel=1e-3)
-    error = np.abs(amp - render(twin, dry, {"Volume": 7})).max()
-    print(f"{found['seconds']:.1f} s, largest error {error:.1e}, {found}")
-    assert error < 1e-6
+    assert np.isin(dry, np.append(played, 0)).all()  # bit by bit
+    assert np.abs(dry).max() > 0.5 * np.abs(played).max()
+    assert np.abs(amp - render(twin, dry, {"Volume": 7})).max() < 1e-6
 
 
 def test_a_killed_server_is_waited_for_and_midi_turns_a_knob(
@@ -211,9 +210,9 @@ def test_a_killed_server_is_waited_for_and_midi_turns_a_knob(
 ) -> None:
     twin, di = sounds
     server.play(di)
-    live = Terminal("--twin", twin, "--midi", "pedal", "--cc", "20=treble")
+    live = Terminal("--twin", twin, "--midi", "pedal")
     live.until(lambda: live.has_played(1))
-    live.press(b"l")  # Volume shall learn the controller instead
+    live.press(b"l")
     live.until(lambda: b"MIDI 20" in live.look())
     server.kill()
     live.until(lambda: b"NO SOUND" in live.look())

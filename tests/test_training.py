@@ -104,7 +104,7 @@ def test_a_checkpoint_of_another_run_is_refused(session: Session, tmp_path: Path
 
 def test_a_run_goes_on_from_an_old_twin(session: Session, trained: Path, tmp_path: Path) -> None:
     run = training.Run(session, replace(QUICK, start=str(trained)), tmp_path / "c")
-    again, before = run.twin("").tensors, twin.load(trained).tensors
+    again, before = run.twin().tensors, twin.load(trained).tensors
     assert all(np.allclose(again[name], before[name], rtol=1e-5, atol=1e-6) for name in before)
     with pytest.raises(BadInput, match="is no standard twin"):
         training.Run(session, Config(size="standard", start=str(trained)), tmp_path / "d")

@@ -1,21 +1,18 @@
 // The page itself: what the hands do on the left, what the engine does on the right.
 import { levelled } from './cabinet.js';
-import { Engine, normalise } from './engine.js';
+import { Engine } from './engine.js';
+import { $, choose, chosen, listenToHands, radios } from './hands.js';
 import { Knob } from './knob.js';
 import { fromLink, toLink } from './link.js';
 import { runMeters } from './meters.js';
-import { drawCurve, drawHarmonics, inWords } from './picture.js';
 import { Sound, decode, render } from './sound.js';
+import { Tubes } from './tubes.js';
 import { download, wav } from './wav.js';
 
 const LONGEST_CABINET_SECONDS = 2; // what lasts longer is a guitar
 const SOUND_FILE = /\.(wav|flac|mp3|ogg|opus|m4a|aac|aiff?)$/i;
 const NO_CABINET = 'none';
 
-const $ = (id) => document.getElementById(id);
-const radios = (name) => [...document.querySelectorAll(`input[name=${name}]`)];
-const chosen = (name) => radios(name).find((radio) => radio.checked).value;
-const choose = (name, value) => { radios(name).find((r) => r.value === value).checked = true; };
 const same = (a, b) => Math.abs(a - b) < 0.005; // panel values, as far as one can read them
 
 let offer; // page.json: what comes with the page
@@ -23,7 +20,8 @@ let module; // the engine, compiled
 let sound;
 let engine; // the twin as the page holds it; the audio thread plays a copy
 let knobs = [];
-let guitar; // (samples), what plays when it is not the interface
+let guitar; // a promise of samples: what plays when it is not the interface
+const tubes = new Tubes($('curve'), $('harmonics'));
 const rig = { twin: undefined, cabinet: undefined }; // {name, bytes}
 const opened = { twin: new Map(), cabinet: new Map(), guitar: undefined }; // from the user: bytes
 const recordings = new Map();
@@ -90,8 +88,9 @@ async function plugCabinet(name, bytes) {
   engine.loadCabinet(response);
   rig.cabinet = { name, bytes };
   sound.setCabinet(response);
-  sound.playTwin(snapshot());
-  ask({ snapshot: snapshot() });
+  const ready = snapshot();
+  sound.playTwin(ready);
+  ask({ snapshot: ready });
   list('twin');
   list('cabinet');
   remember();
@@ -108,8 +107,8 @@ async function openSound(rateHz) {
   sound = await Sound.open(rateHz, fact);
   sound.levelDb = Number($('level').value);
   recordings.clear();
-  guitar = await decode(opened.guitar ?? (await fetched(offer.guitar)), rateHz);
   stopped();
+  guitar = guitarSamples(chosen('guitar') === 'file');
 }
 
 async function changeTwin() {
@@ -160,6 +159,11 @@ function settingButton({ name, setting }) {
   return button;
 }
 
+function ask(question) {
+  const knobTurns = knobs.map((knob) => knob.turn);
+  tubes.ask({ ...question, knobs: knobTurns, level: Number($('picked').value) });
+}
+
 function turned() {
   const turns = knobs.map((knob) => knob.turn);
   sound.turn(turns);
@@ -180,10 +184,9 @@ function showSetting() {
   const recorded = offer.settings.filter((s) => s.recording).map((s) => s.name);
   const there = isIt && Boolean(now?.recording);
   radios('heard').find((radio) => radio.value === 'amp').disabled = !there;
-  $('amp-hint').textContent = there ? 'The amp itself, recorded at this setting.'
-    : `The amp itself was recorded with the demo, at ${recorded.join(', ')}.`;
-  if (!there && chosen('heard') === 'amp') hear('twin');
-  else if (there && chosen('heard') === 'amp') hear('amp');
+  $('amp-hint').textContent = there ? 'The amp itself was recorded at this setting.'
+    : recorded.length && `The amp itself was recorded with the demo, at ${recorded.join(', ')}.`;
+  if (chosen('heard') === 'amp') attempt(() => hear(there ? 'amp' : 'twin'));
 }
 
 let waiting;
@@ -193,44 +196,12 @@ function remember() {
 }
 const address = () => toLink({ twin: rig.twin.name, cabinet: rig.cabinet.name, setting: standing() });
 
-// ---- The window on the tubes --------------------------------------------------------------------
-
-const probe = new Worker(new URL('probe.js', import.meta.url), { type: 'module' });
-let probing = false;
-let next; // the question to ask when the last one is answered
-let answer;
-
-function ask(question) {
-  next = { ...next, ...question, knobs: knobs.map((knob) => knob.turn),
-    level: Number($('picked').value) };
-  if (!probing) send();
-}
-
-function send() {
-  probing = Boolean(next);
-  if (next) probe.postMessage(next);
-  next = undefined;
-}
-
-probe.onmessage = ({ data }) => {
-  answer = data;
-  look();
-  send();
-};
-
-function look() {
-  if (!answer) return;
-  drawCurve($('curve'), answer);
-  drawHarmonics($('harmonics'), answer);
-  $('harmonics').setAttribute('aria-label', inWords(answer));
-}
-
 // ---- Playing ------------------------------------------------------------------------------------
 
 async function play() {
   await sound.resume();
   if (chosen('guitar') === 'live') await sound.playGuitar();
-  else sound.playSamples(guitar);
+  else sound.playSamples(await guitar);
   $('play').setAttribute('aria-pressed', 'true');
   $('play').lastElementChild.textContent = 'Stop';
   await hear(chosen('heard'));
@@ -255,13 +226,14 @@ async function recordingOf({ recording }) {
   return recordings.get(recording);
 }
 
+async function guitarSamples(mine) {
+  return decode(mine ? opened.guitar : await fetched(offer.guitar), sound.rateHz);
+}
+
 async function chooseGuitar() {
   const wasPlaying = sound.playing;
   stopped();
-  if (chosen('guitar') !== 'live') {
-    const mine = chosen('guitar') === 'file';
-    guitar = await decode(mine ? opened.guitar : await fetched(offer.guitar), sound.rateHz);
-  }
+  guitar = guitarSamples(chosen('guitar') === 'file');
   showSetting();
   if (wasPlaying || chosen('guitar') === 'live') await play();
 }
@@ -277,7 +249,7 @@ async function toggleTape() {
 async function renderToFile() {
   say('Rendering …');
   const began = performance.now();
-  const out = await render(snapshot(), guitar, sound.rateHz);
+  const out = await render(snapshot(), await guitar, sound.rateHz);
   const seconds = out.length / sound.rateHz;
   const times = seconds / ((performance.now() - began) / 1000);
   download(wav(out, sound.rateHz), 'tubetwin.wav');
@@ -328,70 +300,7 @@ async function takeGuitar(name, bytes) {
   say(`${name} is the guitar now`);
 }
 
-function opener(id, work) {
-  $(id).addEventListener('change', ({ target }) => attempt(async () => {
-    const [file] = target.files;
-    target.value = ''; // so that the same file can be opened again
-    if (file) await work(file.name, await file.arrayBuffer());
-  }));
-}
-
-// ---- Hands --------------------------------------------------------------------------------------
-
-function onChange(id, work) {
-  $(id).addEventListener('input', () => attempt(work));
-  work();
-}
-
-function listen() {
-  $('play').addEventListener('click', () => attempt(() => (sound.playing ? stopped() : play())));
-  for (const radio of radios('guitar')) radio.addEventListener('change', () => attempt(chooseGuitar));
-  for (const radio of radios('heard'))
-    radio.addEventListener('change', () => attempt(() => hear(radio.value)));
-  $('twin').addEventListener('change', () => attempt(changeTwin));
-  $('cabinet').addEventListener('change', () => attempt(changeCabinet));
-  opener('open-twin', takeTwin);
-  opener('open-cabinet', takeCabinet);
-  opener('open-guitar', takeGuitar);
-  $('record').addEventListener('click', () => attempt(toggleTape));
-  $('render').addEventListener('click', () => attempt(renderToFile));
-  $('share').addEventListener('click', () => attempt(share));
-  onChange('level', () => {
-    $('level-value').textContent = `${$('level').value} dB`;
-    sound.levelDb = Number($('level').value);
-  });
-  onChange('picked', () => {
-    $('picked-value').textContent = `${Number($('picked').value).toFixed(2)} V`;
-    ask({});
-  });
-  addEventListener('resize', look);
-  addEventListener('keydown', shortcut);
-  addEventListener('hashchange', () => attempt(() => follow(fromLink(location.hash))));
-  listenForDrops();
-}
-
-function shortcut(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest('button, input, select') && event.key === ' ') return;
-  const heard = radios('heard')[Number(event.key) - 1];
-  if (event.key === ' ') $('play').click();
-  else if (heard) heard.click();
-  else return;
-  event.preventDefault();
-}
-
-function listenForDrops() {
-  addEventListener('dragover', (event) => {
-    event.preventDefault();
-    $('drop').hidden = false;
-  });
-  addEventListener('dragleave', (event) => { if (!event.relatedTarget) $('drop').hidden = true; });
-  addEventListener('drop', (event) => {
-    event.preventDefault();
-    $('drop').hidden = true;
-    attempt(async () => { for (const file of event.dataTransfer.files) await take(file); });
-  });
-}
+// ---- From the top -------------------------------------------------------------------------------
 
 async function share() {
   history.replaceState(null, '', address());
@@ -407,8 +316,6 @@ async function follow({ twin = offer.twins[0].name, cabinet = offer.cabinets[0].
   await plugTwin(twin, twinBytes, setting);
 }
 
-// ---- From the top -------------------------------------------------------------------------------
-
 async function start() {
   const compiled = fetched('engine.wasm').then((bytes) => WebAssembly.compile(bytes));
   offer = JSON.parse(new TextDecoder().decode(await fetched('page.json')));
@@ -423,7 +330,14 @@ async function start() {
 
 await attempt(start);
 if (sound) {
-  listen();
+  listenToHands({
+    play: () => (sound.playing ? stopped() : play()),
+    chooseGuitar, hear, changeTwin, changeCabinet, take, takeTwin, takeCabinet, takeGuitar,
+    toggleTape, renderToFile, share,
+    level: (db) => { sound.levelDb = db; },
+    pick: () => ask({}),
+    follow: (hash) => follow(fromLink(hash)),
+  }, attempt);
   runMeters(() => sound, { input: $('in'), output: $('out'), clip: $('clip'),
     amp: document.querySelector('.amp') });
   navigator.serviceWorker?.register('service.js');

@@ -22,7 +22,7 @@ export function drawCurve(canvas, { curve, level }) {
     x(Math.sin((2 * Math.PI * t) / curve.length)), y(value / peak)]);
   points.push(points[0]);
   glow(pen, points, EVEN);
-  label(pen, 10, height - 12, `in ±${level.toFixed(2)} V`);
+  label(pen, width - 10, height - 12, `in ±${level.toFixed(2)} V`, 'right');
   label(pen, 10, 18, `out, peak ${db(peak).toFixed(1)} dBFS`);
 }
 

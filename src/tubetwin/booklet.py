@@ -9,13 +9,14 @@ import numpy as np
 import soundfile
 from scipy.signal import oaconvolve
 
-from tubetwin import cabinet, datasheet, metrics, playlist, plots, probes
+from tubetwin import audio, cabinet, datasheet, metrics, playlist, plots, probes
 from tubetwin.playlist import STAIRS, SWEEP, Jobs, Samples
 from tubetwin.report import Clip, Dial, Page
 from tubetwin.twin import Twin
 
 PEAK = 0.9  # of what is written: just below full scale
 FADE_SECONDS = 0.02
+WEB_RATE_HZ = 48000  # the highest that MP3 has
 EXCERPT_SECONDS = 0.02  # of a waveform: more than a period of the low E, and still readable
 WINDOW_SECONDS = 0.25  # of an error that is followed over time
 SOFT_DB, HARD_DB = -24.0, -6.0  # of the tones whose harmonics are shown
@@ -89,7 +90,8 @@ def gain_for(sounds: Iterable[Samples]) -> float:
 
 def encoded(samples: Samples, sample_rate_hz: int) -> bytes:
     """A sound for a web page: MP3, or Ogg Vorbis where libsndfile lacks it; faded at both ends."""
-    fade = min(round(FADE_SECONDS * sample_rate_hz), len(samples) // 2)
+    samples = audio.resample(samples, sample_rate_hz, WEB_RATE_HZ)
+    fade = min(round(FADE_SECONDS * WEB_RATE_HZ), len(samples) // 2)
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
     samples = samples.copy()
     samples[:fade] *= ramp
@@ -98,7 +100,7 @@ def encoded(samples: Samples, sample_rate_hz: int) -> bytes:
     kind = ("MP3", "MPEG_LAYER_III") if mp3 else ("OGG", "VORBIS")
     sound = io.BytesIO()
     quality = {"compression_level": 0.3, "bitrate_mode": "VARIABLE"} if mp3 else {}
-    soundfile.write(sound, samples, sample_rate_hz, format=kind[0], subtype=kind[1], **quality)
+    soundfile.write(sound, samples, WEB_RATE_HZ, format=kind[0], subtype=kind[1], **quality)
     return sound.getvalue()
 
 
@@ -298,11 +300,14 @@ def build(heard: Heard, measured: Mapping[str, Any]) -> tuple[str, dict[str, Any
         part(page, heard)
     page.section("The numbers", "Measured just now, on this machine, on the twin as loaded.")
     page.table(("", "value", "how it was measured"), datasheet.table(measured))
+    jack = (heard.twin.levels or {}).get("input_full_scale_volts")
     page.section("How this page was made")
     page.items(
         "The twin is played by the native engine, sample for sample as it plays live.",
-        "The cabinet is one impulse response, the same for twin and amp, and makes nothing louder.",
-        "Sounds on this page are compressed; the WAV files beside it are not.",
+        f"Players, plots and errors cover the first {playlist.COMPARED_SECONDS:g} s of the playing; "
+        "the twin's WAV files beside this page hold all of it, uncompressed.",
+        "The cabinet is one impulse response, the same for twin and amp, as loud as none.",
+        *([f"Full scale of the DI counts as {jack:g} V at the jack."] if jack else []),
         *(CIRCUIT if figures else ()),
     )
     return page.html(), figures

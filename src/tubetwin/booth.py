@@ -112,7 +112,7 @@ def _serve(pipe: Connection, chain: Chain, rate_hz: int, controller: Controller 
     opening: Future[None] | None = None
     with ThreadPoolExecutor(1) as opener:
         while True:
-            while pipe.poll(REPORT_SECONDS if turned is None else 0):
+            if pipe.poll(REPORT_SECONDS):
                 message = pipe.recv()
                 if isinstance(message, Order):
                     opening = opener.submit(lambda o: chain.swap(_voice(o, rate_hz)), message)

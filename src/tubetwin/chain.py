@@ -173,12 +173,12 @@ class Chain:
         """
         self._gone.clear()  # freed here, not in the callback
         blocks = self._since(-1)
-        known = sum(len(block) for _, block in blocks) - voice.memory_samples
+        forgotten = sum(len(block) for _, block in blocks) - voice.memory_samples
         last = -1
         while blocks:
             for last, block in blocks:  # noqa: B007
-                known -= len(block)
-                if known < 0:
+                forgotten -= len(block)
+                if forgotten < 0:
                     voice.play(block)
             blocks = self._since(last)[:-1]  # the very last one is cheap enough for the callback
         self._newest = voice
@@ -209,7 +209,7 @@ class Chain:
             missed: the card lost samples before this block.
         """
         start = perf_counter()
-        raw = sound[:, self._entry].copy()
+        raw = np.nan_to_num(sound[:, self._entry], posinf=0.0, neginf=0.0)
         before, after = (np.linspace(*ends, len(raw), dtype=np.float32) for ends in self._ramps())
         di = raw * before
         wet = self._crossed(di, self._voice.play(di)) * after

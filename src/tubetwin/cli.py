@@ -180,7 +180,9 @@ def di(seconds: float, seed: int, kind: str, output: str) -> None:
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8017, show_default=True, help="0: any.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8017, show_default=True, help="0: any."
+)
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page.")
 def web(port: int, browser: bool) -> None:
     """Play a twin in the browser: its knobs, your guitar, and what the tubes do to it.
@@ -267,12 +269,13 @@ def capture(
 @click.option(
     "--learning-rate", type=float, default=4e-3, show_default=True, help="At its highest."
 )
+@click.option("--licence", default="", help="Of the twin: an SPDX identifier such as CC-BY-4.0.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: one per core.")
 @click.option(
     "--device", default="cpu", show_default=True, help="cpu, or a PyTorch device such as cuda."
 )
-def train(session: str, output: str, **options: Any) -> None:
+def train(session: str, output: str, licence: str, **options: Any) -> None:
     """Train a twin of a session's rig.
 
     Ctrl-C keeps the best twin so far, and a checkpoint from which the same command goes on.
@@ -284,7 +287,7 @@ def train(session: str, output: str, **options: Any) -> None:
     config = training.Config(**options)
     command = " ".join(["tubetwin", *sys.argv[1:]])
     with training_progress() as report:
-        path = training.train(recorded, output, config, report, command)
+        path = training.train(recorded, output, config, report, command, licence)
     score(path, recorded)
 
 

@@ -8,10 +8,12 @@ what the twin does with a guitar it does not know.
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,6 +53,10 @@ def _circuit(jobs: Jobs, sample_rate_hz: int) -> Iterator[dict[str, Future[Sampl
                 name: pool.submit(amp.render, jobs[name].di, jobs[name].setting, sample_rate_hz)
                 for name in longest
             }
+        except BrokenProcessPool as error:
+            raise BadInput(
+                "a worker was killed, perhaps for want of memory: end other programs"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -202,7 +208,8 @@ def run(
 
 
 def _slug(name: str) -> str:
-    return "-".join(name.lower().split())
+    """A name as part of a file's."""
+    return re.sub(r"[^\w.]+", "-", name.lower())
 
 
 def _write_page(folder: Path, heard: Heard, twin: Path) -> None:

@@ -4,7 +4,9 @@ By way of the optional sounddevice and PortAudio, loaded when the first card is 
 """
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
@@ -78,6 +80,19 @@ def _sounddevice() -> ModuleType:
         raise BadInput("live playing needs sounddevice: pip install 'tubetwin[live]'") from error
     except OSError as error:  # the wheel for Linux comes without PortAudio itself
         raise BadInput("PortAudio is missing: apt install libportaudio2") from error
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep off the terminal what drivers say of every system that does not run here."""
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def listing() -> list[dict[str, Any]]:

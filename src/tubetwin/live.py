@@ -87,9 +87,11 @@ def command(
     """
     ports = device.ports(options["device"], options["channels"], options["block"], options["rate"])
     if options["only_list"]:
-        return {"cards": device.listing(), "midi": midi.inputs()}
+        with device.hushed():
+            return {"cards": device.listing(), "midi": midi.inputs()}
     if options["measure_latency"]:
-        return loopback.measure_latency(ports, options["rate"] or 48000, sleep)
+        with device.hushed():
+            return loopback.measure_latency(ports, options["rate"] or 48000, sleep)
     path = options["preset_path"]
     sound = preset.load(path) if path else Preset("standard")
     twins, cabinets = options["twins"] or [sound.twin], options["cabinets"] or [sound.cabinet]

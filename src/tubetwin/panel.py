@@ -5,7 +5,7 @@ import select
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -103,7 +103,8 @@ class Keyboard:
 # ---- The picture -------------------------------------------------------------------------------
 
 QUIETEST_DB, LOUD_DB = -60.0, -6.0
-BAR = 30
+FALL_DB = 0.5  # per look: 25 dB a second
+BAR = 24  # columns; the whole panel fits into 80
 
 
 @dataclass
@@ -113,11 +114,10 @@ class Meter:
     name: str
     peak_db: float = QUIETEST_DB
     clipped: int = 0
-    fall_db: float = field(default=1.5, repr=False)  # per look
 
     def see(self, peak_db: float, clipped: int) -> None:
         """Take the peak since the last look, and the samples at or over full scale in it."""
-        self.peak_db = max(peak_db, self.peak_db - self.fall_db, QUIETEST_DB)
+        self.peak_db = max(peak_db, self.peak_db - FALL_DB, QUIETEST_DB)
         self.clipped += clipped
 
     def row(self) -> tuple[str, Text, str, Text]:
@@ -156,13 +156,13 @@ def picture(
     for number, knob in enumerate(desk.controls):
         chosen = number == desk.selected
         value = desk.values[knob.name]
-        full = round(BAR * knob.normalise(value))
+        left = round((BAR - 1) * knob.normalise(value))
         note = f"MIDI {by_name[knob.name]}" if knob.name in by_name else ""
         if chosen and desk.learning:
             note = "move a MIDI controller…"
-        bar = Text.assemble(("━" * full, "bold" if chosen else ""), ("─" * (BAR - full), "dim"))
+        travel = Text.assemble("━" * left, ("●", "bold yellow"), ("─" * (BAR - 1 - left), "dim"))
         style = "reverse" if chosen else ""
-        table.add_row("▸" if chosen else " ", Text(knob.name, style), bar, f"{value:6.2f}", note)
+        table.add_row("▸" if chosen else " ", Text(knob.name, style), travel, f"{value:6.2f}", note)
     for meter in meters:
         table.add_row("", *meter.row())
     table.add_row("", "tuner", *tuner(pitch))

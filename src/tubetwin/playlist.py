@@ -27,7 +27,7 @@ STAIRS = "Stairs"
 STAIRS_STEPS = 11
 SWEPT = (0.2, 0.9)  # of the first knob's travel, from the first to the last sample
 SECONDS = 12.0  # of the synthetic guitar
-LONGEST_SECONDS = 600.0
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 600.0  # of the user's own
 COMPARED_SECONDS = 15.0  # the circuit takes about as long as the music lasts, for every setting
 
 Samples = npt.NDArray[np.float32]
@@ -109,13 +109,15 @@ def read_di(path: Path | None, sample_rate_hz: int) -> Samples:
     """The user's guitar, or the synthetic one.
 
     Raises:
-        BadInput: as `audio.read`, or the file is silent or too long for a demo.
+        BadInput: as `audio.read`, or the file is silent, too short or too long for a demo.
     """
     if path is None:
         return guitar.demo(SECONDS, sample_rate_hz=sample_rate_hz)
     di = audio.read_mono(path, sample_rate_hz)
     if not di.any():
         raise BadInput(f"{path} is silent: play something")
+    if len(di) < SHORTEST_SECONDS * sample_rate_hz:
+        raise BadInput(f"{path} is too short to hear anything: play {SHORTEST_SECONDS} s or more")
     if len(di) > LONGEST_SECONDS * sample_rate_hz:
         minutes = len(di) / sample_rate_hz / 60
         raise BadInput(

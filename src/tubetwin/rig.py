@@ -219,12 +219,11 @@ class Rig:
 
     def lines(self) -> list[str]:
         """The state of the card, and the last message."""
-        card, (come, go) = self.started, self.started.latency_seconds
-        total_ms = 1e3 * (come + go + card.resampling_seconds)
+        card = self.started
+        ways = [1e3 * s for s in (*card.latency_seconds, card.resampling_seconds)]
         state = [
-            f"{card.sample_rate_hz} Hz, latency {total_ms:.1f} ms as the driver says"
-            f" (in {1e3 * come:.1f}, out {1e3 * go:.1f},"
-            f" resampling {1e3 * card.resampling_seconds:.1f}, engine 0)",
+            f"{card.sample_rate_hz} Hz, latency {sum(ways):.1f} ms says the driver"
+            " (in {:.1f}, out {:.1f}, resampling {:.1f})".format(*ways),
             f"played {self._played_samples // card.sample_rate_hz} s,"
             f" load {self._load:.0%}, worst block {self._worst_load:.0%},"
             f" {self.missed} xruns, {self.keeper.restarts} restarts",

@@ -79,6 +79,7 @@ def train(
     config: Config | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
     command: str = "",
+    licence: str = "",
 ) -> Path:
     """Train a twin of a session's rig and write it.
 
@@ -91,6 +92,7 @@ def train(
         config: how to train.
         report: called about twice a second.
         command: that made the twin, for its provenance.
+        licence: of the twin, an SPDX identifier.
     Returns:
         The path of the twin.
     Raises:
@@ -106,9 +108,9 @@ def train(
         run.go(report)
     except KeyboardInterrupt:
         run.checkpoint()
-        twin.save(run.twin(command), out)
+        twin.save(run.twin(command, licence), out)
         raise
-    twin.save(run.twin(command), out)
+    twin.save(run.twin(command, licence), out)
     run.path.unlink(missing_ok=True)
     return out
 
@@ -282,7 +284,7 @@ class Run:
 
     # The result
 
-    def twin(self, command: str) -> twin.Twin:
+    def twin(self, command: str = "", licence: str = "") -> twin.Twin:
         """The best weights so far, with everything that a player needs to know."""
         result = network.WaveNet(self.network.shape)
         result.load_state_dict(self.best or self.average)
@@ -304,6 +306,7 @@ class Run:
                 "made": datetime.now(UTC).strftime("%Y-%m-%d"),
                 "made_by": f"tubetwin {__version__}",
             },
+            licence=licence,
         )
 
 

@@ -3,10 +3,10 @@
 // Snake (Ziyin, Hartwig and Ueda 2020) is s = v + sin^2(a v) / a = v + (1 - cos 2av) / 2a. With
 // v' = a v / pi, the phase counted in periods of the sine, it is
 //
-//     s = pi/a * [v' - cos(2 pi v') / 2 pi] + 1 / 2a
+//     s = pi/a * [v' + (1 - cos(2 pi v')) / 2 pi]
 //
-// so the scale a/pi folds into the weights before it, pi/a and the constant into those after it
-// (wavenet.h does that), and only the bracket is left to compute.
+// so a/pi folds into the weights before it and pi/a into those after it (weights.h does that), and
+// only the bracket is left to compute.
 #pragma once
 
 #include "tubetwin/network.h"
@@ -14,20 +14,18 @@
 
 namespace tubetwin {
 
-// Minimax polynomial of -cos(2 pi r) / 2 pi in r^2, |r| <= 1/2; error 7.8e-7 of the cosine.
-// Its constant term is not computed but folded into the next biases, like 1/2a.
-constexpr double kSnakeConstant = -1.591548192e-01;
-
 inline namespace TUBETWIN_ISA {
 
+// (1 - cos(2 pi r)) / 2 pi as a minimax polynomial in r^2, |r| <= 1/2: error 8.7e-7 of the cosine.
+// It is 0 at r = 0 exactly: pi/a may be large, and would make a sound of any error there.
 TUBETWIN_INLINE Vector snake(Vector periods) {
   const Vector r = fractional(periods);
   const Vector q = r * r;
-  Vector p = broadcast(3.354474104f);
-  p = p * q + broadcast(-9.357361914f);
-  p = p * q + broadcast(13.57152350f);
-  p = p * q + broadcast(-10.33372779f);
-  p = p * q + broadcast(3.141556639f);
+  Vector p = broadcast(3.3681325962f);
+  p = p * q + broadcast(-9.3666740944f);
+  p = p * q + broadcast(13.573824147f);
+  p = p * q + broadcast(-10.333974876f);
+  p = p * q + broadcast(3.1415673201f);
   return p * q + periods;
 }
 

@@ -56,12 +56,11 @@ class Weights {
     std::copy(twin.liftBias.begin(), twin.liftBias.end(), liftBias_);
     std::copy(twin.taps.begin(), twin.taps.end(), taps_);
     std::copy(twin.tapsBias.begin(), twin.tapsBias.end(), tapsBias_);
-    double headBias = twin.headBias;
+    network.headBias = twin.headBias;
     for (int l = 0; l < shape_.layers; l++) {
-      for (int c = 0; c < shape_.channels; c++) headBias += loadHead(twin, l, c);
+      for (int c = 0; c < shape_.channels; c++) loadHead(twin, l, c);
       if (l + 1 < shape_.layers) loadMix(twin, l);
     }
-    network.headBias = static_cast<float>(headBias);
   }
 
   // FiLM's scale goes into the taps, so that it costs nothing while no knob moves. [audio-thread]
@@ -109,18 +108,15 @@ class Weights {
     }
   }
 
-  // Snake is scale * bracket + constant (layers.h); unfolded, its scale is 1 and its constant 0.
+  // Snake is scale * bracket (layers.h); unfolded, its scale is 1.
   double scale(double alpha) const { return folded() ? kPi / alpha : 1; }
-  double constant(double alpha) const { return folded() ? kPi / alpha * kSnakeConstant + 0.5 / alpha : 0; }
 
-  // Returns what the channel adds to the head's bias.
-  double loadHead(const Twin& twin, int l, int c) {
+  void loadHead(const Twin& twin, int l, int c) {
     const int at = l * shape_.channels + c;
     const double alpha = twin.alpha[at];
     if (!folded()) alpha_[at] = twin.alpha[at];
     unit_[at] = static_cast<float>(1 / scale(alpha));
     head_[at] = static_cast<float>(twin.head[at] * scale(alpha));
-    return twin.head[at] * constant(alpha);
   }
 
   void loadMix(const Twin& twin, int l) {
@@ -129,14 +125,12 @@ class Weights {
     const float* from = twin.mix.data() + l * mixSize();
     float* to = mix_ + l * mixSize();
     for (int o = 0; o < C; o++) {
-      double bias = twin.mixBias[l * C + o];
+      mixBias_[l * C + o] = twin.mixBias[l * C + o];
       for (int i = 0; i < C; i++) {
         if (!shape_.fullMix && i != o) continue;
         const int at = shape_.fullMix ? o * C + i : o;
         to[layout_ == Layout::columns16 ? i * C + o : at] = static_cast<float>(from[at] * scale(alpha[i]));
-        bias += from[at] * constant(alpha[i]);
       }
-      mixBias_[l * C + o] = static_cast<float>(bias);
     }
   }
 
