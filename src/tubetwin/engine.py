@@ -247,6 +247,7 @@ def render(
     di: npt.ArrayLike,
     setting: Mapping[str, float | npt.ArrayLike],
     cabinet: npt.ArrayLike | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Samples:
     """Play a whole DI from silence, knobs standing or moving.
 
@@ -256,6 +257,7 @@ def render(
         setting: printed name -> printed value, or (samples,) values of a knob that moves; knobs
             left out stand at their default.
         cabinet: (taps,) impulse response at the twin's sample rate.
+        progress: is called now and then with the finished share, 0…1.
     Returns:
         (samples,) float32.
     Raises:
@@ -271,13 +273,16 @@ def render(
         start = {name: float(values[0]) for name, values in moving.items() if len(values)}
         player.set(still | start, jump=True)
         player.reset()
-        if not moving:
-            return player.process(samples)
-        out = []
-        for t in range(0, len(samples), MOVE_SAMPLES):
-            player.set({name: float(values[t]) for name, values in moving.items()})
-            out.append(player.process(samples[t : t + MOVE_SAMPLES]))
-        return np.concatenate(out) if out else samples
+        step = MOVE_SAMPLES if moving else player.sample_rate_hz
+        player._ramp_samples = step  # each glide ends where the next begins
+        out = np.empty_like(samples)
+        for t in range(0, len(samples), step):
+            block = slice(t, t + step)
+            player.set({name: float(values[block][-1]) for name, values in moving.items()})
+            out[block] = player.process(samples[block])
+            if progress and t % player.sample_rate_hz < step:
+                progress((t + step) / len(samples))
+        return out
 
 
 def _row(values: npt.ArrayLike, what: str) -> Samples:
