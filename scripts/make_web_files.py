@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tubetwin import amp, audio, cabinet, guitar, parts, playlist, solver, twin
 from tubetwin.knobs import Setting
 
@@ -18,7 +20,7 @@ RATE_HZ = 48000
 RIG = "tubetwin reference amp (simulated)"
 CABINET = "cabinet-1x12.wav"
 GUITAR = "guitar.flac"
-MAKERS = (amp, guitar, parts, playlist, solver)
+MAKERS = (amp, guitar, parts, playlist, solver)  # of sounds
 
 
 def stale(path: Path) -> bool:
@@ -27,19 +29,27 @@ def stale(path: Path) -> bool:
     return not path.exists() or path.stat().st_mtime < max(s.stat().st_mtime for s in sources)
 
 
+def write(path: Path, samples: np.ndarray) -> None:
+    """A small file: 16 bits of sound, in a file of 24.
+
+    FLAC does not store the empty bits, and Chromium reads files of 16 bits wrongly: it takes
+    32767 for full scale above zero and 32768 below.
+    """
+    audio.write(path, np.round(samples * 2**15) / 2**15, RATE_HZ, "PCM_24")
+
+
 def guitar_in(folder: Path) -> Path:
-    """16 bits: the amp is recorded with the very same samples."""
+    """What plays first, and what the amp is recorded with."""
     path = folder / GUITAR
     if stale(path):
-        audio.write(path, guitar.demo(), RATE_HZ, "PCM_16")
+        write(path, guitar.demo())
     return path
 
 
 def record(path: Path, di: Path, setting: Setting) -> None:
     """The amp itself, playing the guitar at this setting."""
     if stale(path):
-        out = amp.render(audio.read_mono(di, RATE_HZ), setting, RATE_HZ)
-        audio.write(path, out, RATE_HZ, "PCM_16")
+        write(path, amp.render(audio.read_mono(di, RATE_HZ), setting, RATE_HZ))
 
 
 def settings(folder: Path, di: Path, wanted: list[str]) -> list[dict[str, Any]]:

@@ -304,7 +304,7 @@ def build(heard: Heard, measured: Mapping[str, Any]) -> tuple[str, dict[str, Any
     page.section("How this page was made")
     page.items(
         "The twin is played by the native engine, sample for sample as it plays live.",
-        f"Players, plots and errors cover the first {playlist.COMPARED_SECONDS:g} s of the playing; "
+        f"Players, plots and errors cover the first {playlist.COMPARED_SECONDS:g} s of playing; "
         "the twin's WAV files beside this page hold all of it, uncompressed.",
         "The cabinet is one impulse response, the same for twin and amp, as loud as none.",
         *([f"Full scale of the DI counts as {jack:g} V at the jack."] if jack else []),
