@@ -1,4 +1,4 @@
-"""The commands do what they say, and bad input ends with one clear error and nothing half-written."""
+"""The commands do what they say, and bad input ends with one clear error, nothing half-written."""
 
 import json
 import os
