@@ -267,7 +267,7 @@ def capture(
 @click.option("--minutes", type=float, default=60.0, show_default=True, help="Time to train for.")
 @click.option("--from", "start", default="", help="Go on from this twin, say with more takes.")
 @click.option(
-    "--learning-rate", type=float, default=4e-3, show_default=True, help="At its highest."
+    "--learning-rate", type=float, default=3e-3, show_default=True, help="At its highest."
 )
 @click.option("--licence", default="", help="Of the twin: an SPDX identifier such as CC-BY-4.0.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -25,6 +25,7 @@ from torch import Tensor
 from tubetwin import __version__, fused, metrics, network, twin
 from tubetwin.files import BadInput, replacing
 from tubetwin.session import Segments, Session
+from tubetwin.soap import Soap
 
 TRAINING_RMS = 0.5  # the network sees DI and take at this level, whatever the session's
 QUIETEST = (
@@ -40,8 +41,8 @@ class Config:
     minutes: float = 60.0
     batch: int = 4
     target_samples: int = 8192  # that carry loss, behind 6,138 of history
-    learning_rate: float = 4e-3
-    final_learning_rate: float = 4e-5
+    learning_rate: float = 3e-3
+    final_learning_rate: float = 3e-5
     warm_up: float = 0.02  # share of the budget
     pre_emphasis: float = 0.85  # Wright's high-pass, gentler than the 0.95 that is reported
     plain_esr: float = 0.25  # weight beside the pre-emphasised ESR
@@ -133,9 +134,7 @@ class Run:
         self.held_out = Validation(session, history, self.loss)
         if config.start:
             self._go_on_from(twin.load(twin.bundled(config.start)))
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.optimiser = Soap(self.network.parameters(), config.learning_rate)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.best: dict[str, Tensor] | None = None
         self.best_esr: float | None = None
