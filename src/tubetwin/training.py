@@ -28,9 +28,9 @@ from tubetwin.session import Segments, Session
 from tubetwin.soap import Soap
 
 TRAINING_RMS = 0.5  # the network sees DI and take at this level, whatever the session's
-QUIETEST = (
-    1e-5  # of the loudest take: 50 dB below it a take is nearly silence, not a sound to match
-)
+# Of the loudest take: 50 dB below it a take is nearly silence, not a sound to match.
+QUIETEST = 1e-5
+EFFORTS_MINUTES = {"quick": 5.0, "default": 60.0, "best": 480.0}
 
 
 @dataclass(frozen=True)
