@@ -33,7 +33,7 @@ except (ImportError, OSError) as error:
 if not shutil.which("jackd"):
     pytest.skip("jackd is not installed", allow_module_level=True)
 
-from test_live import make_twin
+from live_stage import make_twin
 
 SECONDS = float(os.environ.get("TUBETWIN_LIVE_SECONDS", "4"))
 BLOCK = 256
