@@ -4,15 +4,27 @@ Usage: screenshots.py FOLDER. The page must be built; Chromium and playwright ta
 """
 
 import io
+import os
 import shutil
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+import soundfile
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from rich.console import Console
 
-from tubetwin import web
+from tubetwin import guitar, twin, web
+from tubetwin.cli import impulse_response
+from tubetwin.device import Ports
+from tubetwin.preset import Preset
+from tubetwin.rig import Rig, Shelf, Wishes
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from jack_server import Server  # plays live without a card
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 COLOURS = 256  # a palette keeps a picture of wood and brass below 300 kB
@@ -42,6 +54,37 @@ def photograph(chromium: Browser, address: str, look: dict[str, Any]) -> bytes:
     return taken
 
 
+def panel() -> str:
+    """The terminal's panel while a guitar plays, as SVG."""
+    os.environ["JACK_DEFAULT_SERVER"] = name = "tubetwin-picture"
+    os.environ["JACK_NO_AUDIO_RESERVATION"] = "1"
+    bundled = max(twin.BUNDLED.glob("*.twin"), key=lambda path: path.stat().st_size).stem
+    sound = Preset(bundled, "1x12", {"Volume": 6.5, "Treble": 6.0, "Bass": 4.0})
+    shelf = Shelf([bundled], ["1x12"], twin.bundled, impulse_response)
+    server = Server(name)
+    with tempfile.TemporaryDirectory() as folder:
+        di = Path(folder) / "di.wav"
+        soundfile.write(di, guitar.demo(3.0, 7), 48000, subtype="FLOAT")
+        server.play(di)
+        rig = Rig(Ports(), sound, shelf, Wishes(controllers={20: "Volume"}))
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            rig.look([])
+            time.sleep(0.02)
+        console = Console(record=True, width=84, file=io.StringIO())
+        console.print(rig.picture())
+        rig.close()
+    server.stop()
+    return console.export_svg(title="tubetwin live")
+
+
+def drawn(chromium: Browser, svg: str) -> bytes:
+    """An SVG as PNG."""
+    tab = chromium.new_page(viewport={"width": 1100, "height": 800})
+    tab.set_content(svg.replace("Fira Code", "DejaVu Sans Mono"))
+    return tab.locator("svg").screenshot(omit_background=True)
+
+
 def save(taken: bytes, path: Path) -> None:
     """With a palette."""
     image = Image.open(io.BytesIO(taken)).convert("RGB")
@@ -57,6 +100,7 @@ def main(folder: Path) -> None:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         for name, look in PICTURES.items():
             save(photograph(chromium, address, look), folder / name)
+        save(drawn(chromium, panel()), folder / "live-terminal.png")
         chromium.close()
 
 

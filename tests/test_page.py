@@ -1,5 +1,6 @@
 """The page does what hands and ears expect: knobs, meters, names, links. Chromium judges."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def test_a_turned_knob_is_heard_and_seen_at_once(page: Any) -> None:
     until(page, lambda: level(page, "Output") < -50)
     assert level(page, "Input") > -40
     assert page.get_by_role("img", name="Distortion").get_attribute("aria-label") != seen
+    until(page, lambda: re.search(r"Audio thread \d+\.\d % busy", page.inner_text("#facts")))
 
 
 def test_touch_turns_a_knob(browser: Any, site: Path) -> None:

@@ -1,5 +1,6 @@
 """What one opens on the page, listens to and takes away. Chromium judges."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from page_driver import (
     LINK,
     RATE,
     SETTING,
+    assert_same,
     broken,
     downloaded,
     drop,
@@ -22,7 +24,7 @@ from page_driver import (
     status,
     until,
 )
-from tubetwin import cabinet, engine, web
+from tubetwin import cabinet, engine, preset, web
 
 
 def test_a_broken_twin_is_refused_in_the_engines_words_and_the_old_one_plays_on(
@@ -108,3 +110,43 @@ def test_loaded_once_the_page_plays_without_a_network(browser: Any, site: Path) 
     page.wait_for_selector("html[data-ready]")
     assert standing(page) == SETTING
     context.close()
+
+
+def test_a_preset_goes_from_the_terminal_to_the_page_and_back(
+    page: Any, site: Path, first_twin: Path, tmp_path: Path
+) -> None:
+    sound = preset.Preset(first_twin.stem, None, {"volume": 8.5, "Treble": 3.0}, 6.0, -6.5)
+    preset.save(sound, tmp_path / "lead.json")
+    drop(page, tmp_path / "lead.json")
+    until(page, lambda: "lead.json is set" in status(page))
+    at = {"Volume": 8.5, "Treble": 3.0, "Bass": 5.0, "Mid-Bite": 5.0}
+    assert standing(page) == at
+    di, _ = soundfile.read(site / "guitar.flac", dtype="float32")
+    louder, softer = np.float32(10 ** (6.0 / 20)), np.float32(10 ** (-6.5 / 20))
+    expected = softer * engine.render(first_twin, louder * di, at)
+    assert_same(downloaded(page, "Render", tmp_path), expected)
+    knob(page, "Bass").press("PageUp")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save preset").click()
+    download.value.save_as(tmp_path / "back.json")
+    back = preset.load(tmp_path / "back.json")
+    assert back == replace(sound, knobs=at | {"Bass": 6.0})
+
+
+def test_a_preset_of_an_absent_twin_sets_what_can_be_set(page: Any, tmp_path: Path) -> None:
+    preset.save(preset.Preset("other.twin", None, {"Treble": 9.0}), tmp_path / "lead.json")
+    drop(page, tmp_path / "lead.json")
+    said = page.wait_for_selector("#status.bad").inner_text()
+    assert said == "lead.json: open the twin other.twin too; the rest is set"
+    assert standing(page) == SETTING | {"Treble": 9.0}
+
+
+def test_a_preset_that_does_not_fit_changes_nothing(
+    page: Any, first_twin: Path, tmp_path: Path
+) -> None:
+    preset.save(preset.Preset(first_twin.stem, None, {"Volume": 11.0}), tmp_path / "lead.json")
+    drop(page, tmp_path / "lead.json")
+    said = page.wait_for_selector("#status.bad").inner_text()
+    assert said == "lead.json: knob Volume goes from 0 to 10, not 11"
+    assert standing(page) == SETTING
+    assert page.get_by_role("combobox", name="Cabinet").input_value() == "1x12"

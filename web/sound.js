@@ -103,6 +103,7 @@ export class Sound {
   /** In step with the samples that play: what the amp itself made of them. */
   playRecording(samples) {
     this.#recording?.stop();
+    this.#sources = this.#sources.filter((source) => source !== this.#recording);
     this.#recording = undefined;
     if (!this.#sources.length) return;
     const start = this.#soon();
