@@ -4,7 +4,22 @@ import re
 from pathlib import Path
 from typing import Any
 
-from page_driver import LINK, SETTING, assert_same, downloaded, knob, level, native, standing, until
+import numpy as np
+import soundfile
+
+from page_driver import (
+    LINK,
+    RATE,
+    SETTING,
+    assert_same,
+    downloaded,
+    drop,
+    knob,
+    level,
+    native,
+    standing,
+    until,
+)
 from tubetwin import web
 
 
@@ -83,6 +98,20 @@ def test_a_link_carries_the_knobs(page: Any) -> None:
     page.goto(link)
     page.wait_for_selector("html[data-ready]")
     assert standing(page) == SETTING | {"Volume": 10.0}
+
+
+def test_nothing_clips_unseen(page: Any, tmp_path: Path) -> None:
+    lamp = page.locator("#clip.lit")
+    page.get_by_role("button", name="Play").click()
+    until(page, lambda: level(page, "Output") > -30)
+    assert not lamp.count()
+    page.get_by_role("slider", name="Output").fill("40")
+    until(page, lambda: lamp.count() and lamp.inner_text().lower() == "clip out")
+    page.get_by_role("slider", name="Output").fill("-40")
+    until(page, lambda: not lamp.count())
+    soundfile.write(tmp_path / "hot.wav", np.sign(np.sin(np.arange(3 * RATE) / 50)), RATE)
+    drop(page, tmp_path / "hot.wav", "audio/wav")
+    until(page, lambda: lamp.count() and lamp.inner_text().lower() == "clip in")
 
 
 def test_a_guitar_plugged_in_is_played(page: Any) -> None:

@@ -28,6 +28,8 @@ export class Sound {
   /** @param {(report: object) => void} tell is told the worklet's load, and when it has started */
   static async open(rateHz, tell) {
     const context = new AudioContext({ sampleRate: rateHz, latencyHint: 'interactive' });
+    if (!context.audioWorklet)
+      throw new Error('Browsers let a page play in step only by https, or from this machine');
     await context.audioWorklet.addModule(WORKLET);
     return new Sound(context, tell);
   }
