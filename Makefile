@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo test lint bench engine-tests twins clean
+.PHONY: help setup demo web test test-tools lint bench bench-web screenshots engine-tests twins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,22 @@ $(READY): pyproject.toml constraints.txt CMakeLists.txt $(filter engine/%,$(SOUR
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
 	@mkdir -p build && touch $(READY)
 
+# Only the page needs these, and they are large: `make demo` does without.
+$(VENV)/ready-web: $(READY)
+	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[web]'
+	@touch $@
+
+test-tools: $(VENV)/ready-web
+	@./scripts/need.sh tests
+
 demo: setup  ## hear the bundled twin: WAV files and a page in demo/
 	@$(VENV)/bin/tubetwin demo -o demo
 	@$(VENV)/bin/tubetwin info standard
 
-test: setup lint engine-tests  ## lint, types, engine tests, Python tests
+web: $(VENV)/ready-web  ## the page, in build/web: any static host serves it
+	@PYTHON=$(PYTHON) ./scripts/make-web.sh build/web
+
+test: setup test-tools lint engine-tests  ## lint, types, engine tests, Python tests
 	@$(PYTHON) -m pytest -q
 
 lint: setup
@@ -43,6 +54,14 @@ bench: setup  ## the engine's benchmarks, as JSON on standard output
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
 	@cmake --build build/tests -j2 --target tubetwin_bench >> build/tests.log || (cat build/tests.log; exit 1)
 	@build/tests/tubetwin_bench
+
+bench-web: test-tools web  ## the engine in WebAssembly against the native one, and the first sound
+	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
+	@cmake --build build/tests -j2 --target tubetwin_pace >> build/tests.log || (cat build/tests.log; exit 1)
+	@$(PYTHON) benchmarks/page.py
+
+screenshots: test-tools web  ## the pictures of docs/pictures, taken anew
+	@$(PYTHON) scripts/screenshots.py docs/pictures
 
 twins: setup  ## train the bundled twins again (about two and a half hours on two cores)
 	@./scripts/make-twins.sh

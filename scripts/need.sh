@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the build and the tests need from the system: installed where we may, named where we may not.
+# What the build needs from the system: installed where we may, named where we may not.
+# With "tests", also what only the tests need: a browser, and an audio server that needs no card.
 set -eu
 packages=""
 command -v g++ > /dev/null || packages="$packages g++"
@@ -8,9 +9,18 @@ command -v make > /dev/null || packages="$packages make"
 command -v python3 > /dev/null || packages="$packages python3"
 python3 -c 'import venv, ensurepip' 2> /dev/null || packages="$packages python3-venv"
 command -v ngspice > /dev/null || packages="$packages ngspice"  # the judge of the circuit
+python3 -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("portaudio"))' \
+  || packages="$packages libportaudio2"  # the sound card, for tubetwin live
+if [ "${1:-}" = tests ]; then
+  command -v node > /dev/null || packages="$packages nodejs"
+  command -v chromium > /dev/null || command -v chromium-browser > /dev/null || packages="$packages chromium"
+  command -v jackd > /dev/null || packages="$packages jackd2"
+  [ -d /usr/share/fonts/truetype/liberation ] || packages="$packages fonts-liberation"
+fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
   echo "installing$packages"
+  export DEBIAN_FRONTEND=noninteractive  # or jackd2 asks about real time
   apt-get update -qq && apt-get install -y -qq --no-install-recommends $packages > /dev/null
 else
   echo "please install:$packages  (on Debian or Ubuntu: sudo apt-get install$packages)" >&2

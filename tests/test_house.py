@@ -30,7 +30,10 @@ def test_no_room_is_called_utils() -> None:
     assert not names & vague
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/numbers.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "CONTRIBUTING.md", "docs/numbers.md", "docs/live.md", "docs/presets.md"],
+)
 def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
@@ -38,12 +41,13 @@ def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
     assert not missing
 
 
-def test_every_command_in_the_readme_exists() -> None:
-    """Every `tubetwin` line of the README is spelt right: its command and options are known."""
+@pytest.mark.parametrize("document", ["README.md", "docs/live.md"])
+def test_every_command_in_the_documents_exists(document: str) -> None:
+    """Every `tubetwin` line is spelt right: its command and options are known."""
     from tubetwin import amp
     from tubetwin.cli import cli
 
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / document).read_text("utf-8")
     lines = re.findall(r"^    tubetwin (.+)$", text.replace("\\\n", " "), re.MULTILINE)
     assert lines
     knobs = {f"--{knob.option}" for knob in amp.KNOBS}

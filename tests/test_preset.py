@@ -1,6 +1,10 @@
-"""Presets: what was saved comes back, and what makes no sense is refused by name."""
+"""Presets: what was saved comes back, here and on the page; nonsense is refused by name."""
 
 import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,27 +70,27 @@ def test_files_elsewhere_are_found_from_anywhere(
     assert Path(load(tmp_path / "presets" / "a.json").twin) == tmp_path / "my.twin"
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "not JSON"),
-        ("[" * 5000, "not JSON"),
-        ('{"format": 1, "twin": "a", "output_db": NaN}', "'output_db' goes from"),
-        ("[]", "lacks 'format'"),
-        ('{"twin": "nano"}', "lacks 'format'"),
-        ('{"format": 2, "twin": "nano"}', "'format' must be 1"),
-        ('{"format": 1}', "lacks 'twin'"),
-        ('{"format": 1, "twin": 3}', "'twin' must be of type str"),
-        ('{"format": 1, "twin": ""}', "names its twin"),
-        ('{"format": 1, "twin": "a", "cabinet": ""}', "no cabinet is null"),
-        ('{"format": 1, "twin": "a", "cabinet": false}', "'cabinet' must be of type str"),
-        ('{"format": 1, "twin": "a", "knobs": [5]}', "'knobs' must be of type dict"),
-        ('{"format": 1, "twin": "a", "knobs": {"Volume": "loud"}}', "'Volume' must be of type"),
-        ('{"format": 1, "twin": "a", "knobs": {"Volume": 1e999}}', "'Volume' needs a finite"),
-        ('{"format": 1, "twin": "a", "input_db": 90}', "'input_db' goes from -40 to 40, not 90"),
-        ('{"format": 1, "twin": "a", "knob": {}}', "no preset has a 'knob'"),
-    ],
+BROKEN = (
+    ("", "not JSON"),
+    ("[" * 5000, "not JSON"),
+    ('{"format": 1, "twin": "a", "output_db": NaN}', "'output_db' goes from"),
+    ("[]", "lacks 'format'"),
+    ('{"twin": "nano"}', "lacks 'format'"),
+    ('{"format": 2, "twin": "nano"}', "'format' must be 1"),
+    ('{"format": 1}', "lacks 'twin'"),
+    ('{"format": 1, "twin": 3}', "'twin' must be of type str"),
+    ('{"format": 1, "twin": ""}', "names its twin"),
+    ('{"format": 1, "twin": "a", "cabinet": ""}', "no cabinet is null"),
+    ('{"format": 1, "twin": "a", "cabinet": false}', "'cabinet' must be of type str"),
+    ('{"format": 1, "twin": "a", "knobs": [5]}', "'knobs' must be of type dict"),
+    ('{"format": 1, "twin": "a", "knobs": {"Volume": "loud"}}', "'Volume' must be of type"),
+    ('{"format": 1, "twin": "a", "knobs": {"Volume": 1e999}}', "'Volume' needs a finite"),
+    ('{"format": 1, "twin": "a", "input_db": 90}', "'input_db' goes from -40 to 40, not 90"),
+    ('{"format": 1, "twin": "a", "knob": {}}', "no preset has a 'knob'"),
 )
+
+
+@pytest.mark.parametrize(("text", "complaint"), BROKEN)
 def test_a_broken_preset_is_one_error_with_file_and_key(
     text: str, complaint: str, tmp_path: Path
 ) -> None:
@@ -109,3 +113,62 @@ def test_nothing_is_left_half_written(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot write"):
         save(LEAD, tmp_path / "missing" / "a.json")
     assert not list(tmp_path.iterdir())
+
+
+# ---- The same file on the page -------------------------------------------------------------------
+
+READER = """
+import { readFileSync } from 'node:fs';
+import { fromPreset, toPreset } from './preset.js';
+const read = (text) => {
+  try {
+    return { saved: toPreset(fromPreset(new TextEncoder().encode(text).buffer, 'lead.json')) };
+  } catch (error) {
+    return { error: error.message };
+  }
+};
+console.log(JSON.stringify(JSON.parse(readFileSync(0)).map(read)));
+"""
+
+
+@pytest.fixture(scope="module")
+def page_reads() -> Callable[[list[str]], list[dict[str, str]]]:
+    """What the page makes of presets: what it would save them as, or what it says against them."""
+    if not shutil.which("node"):
+        pytest.skip("node is absent: the page's presets were not read")
+
+    def read(texts: list[str]) -> list[dict[str, str]]:
+        done = subprocess.run(
+            ["node", "--input-type=module", "-e", READER],
+            cwd=Path(__file__).parents[1] / "web",
+            input=json.dumps(texts),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return list(json.loads(done.stdout))
+
+    return read
+
+
+def test_the_page_gives_back_what_the_terminal_saved(
+    page_reads: Callable[[list[str]], list[dict[str, str]]], tmp_path: Path
+) -> None:
+    presets = [LEAD, Preset("nano"), Preset("my.twin", "röm.wav", {"Bräss": 0.125}, -40.0, 40.0)]
+    texts = []
+    for preset in presets:
+        save(preset, tmp_path / "a.json")
+        texts.append((tmp_path / "a.json").read_text("utf-8"))
+    for preset, answer in zip(presets, page_reads(texts), strict=True):
+        (tmp_path / "b.json").write_text(answer["saved"], "utf-8")
+        assert load(tmp_path / "b.json") == preset
+
+
+def test_the_page_refuses_what_the_terminal_refuses(
+    page_reads: Callable[[list[str]], list[dict[str, str]]],
+) -> None:
+    for (text, complaint), answer in zip(BROKEN, page_reads([t for t, _ in BROKEN]), strict=True):
+        key = re.search(r"'\w+'", complaint) if "NaN" not in text else None  # no JSON at all there
+        assert answer.keys() == {"error"}, text
+        assert answer["error"].count("lead.json") == 1
+        assert (key[0] if key else "") in answer["error"], text

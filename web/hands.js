@@ -7,6 +7,8 @@ export const choose = (name, value) => {
   radios(name).find((radio) => radio.value === value).checked = true;
 };
 
+const SLIDERS = { input: ['dB', 1], output: ['dB', 1], picked: ['V', 2] }; // unit, digits
+
 /**
  * @param act what each touch does
  * @param attempt runs it, and says why if it fails
@@ -23,8 +25,13 @@ export function listenToHands(act, attempt) {
     radio.addEventListener('change', () => attempt(act.chooseGuitar));
   for (const radio of radios('heard'))
     radio.addEventListener('change', () => attempt(() => act.hear(radio.value)));
-  slider('level', 'dB', 0, act.level);
-  slider('picked', 'V', 2, act.pick);
+  on('save', 'click', act.savePreset);
+  for (const id of Object.keys(SLIDERS)) $(id).addEventListener('input', () => {
+    slide(id, Number($(id).value));
+    if (id === 'picked') act.pick();
+    else act.gain(id, Number($(id).value));
+  });
+  opener('open-preset', act.takePreset, attempt);
   opener('open-twin', act.takeTwin, attempt);
   opener('open-cabinet', act.takeCabinet, attempt);
   opener('open-guitar', act.takeGuitar, attempt);
@@ -33,12 +40,13 @@ export function listenToHands(act, attempt) {
   listenForDrops(act.take, attempt);
 }
 
-function slider(id, unit, digits, work) {
-  $(id).addEventListener('input', () => {
-    const value = Number($(id).value);
-    $(`${id}-value`).textContent = `${value.toFixed(digits)} ${unit}`;
-    work(value);
-  });
+/** Moves a slider to a value, and writes the value beside it. */
+export function slide(id, value) {
+  const [unit, digits] = SLIDERS[id];
+  const text = `${value.toFixed(digits)} ${unit}`;
+  $(id).value = value;
+  $(id).setAttribute('aria-valuetext', text);
+  $(`${id}-value`).textContent = text;
 }
 
 function opener(id, work, attempt) {

@@ -2,6 +2,7 @@
 import { db } from './picture.js';
 
 const FLOOR_DB = -60;
+const FULL_SCALE = 1 - 2 ** -15; // the highest value of a 16-bit converter
 const FALL_DB = 0.7; // per picture: about 40 dB a second
 const CLIP_MS = 1500;
 
@@ -26,9 +27,12 @@ export function runMeters(sound, { input, output, clip, amp }) {
   function draw(now) {
     requestAnimationFrame(draw);
     if (!sound()) return;
-    show(input, sound().input);
+    const came = show(input, sound().input);
     const peak = show(output, sound().output);
-    if (peak > 1) clippedAt = now;
+    if (came >= FULL_SCALE || peak > 1) {
+      clippedAt = now;
+      clip.textContent = came >= FULL_SCALE ? 'Clip in' : 'Clip out';
+    }
     clip.classList.toggle('lit', now - clippedAt < CLIP_MS);
     glow += 0.12 * (Math.min(peak, 1) - glow);
     amp.style.setProperty('--glow', (0.2 + 0.8 * glow).toFixed(2));

@@ -1,21 +1,14 @@
-// The engine outside a browser, for tests and benchmarks: plays raw float32 files through a twin.
+// The engine outside a browser, for tests: plays raw float32 files through a twin.
 //
-//   node web/node.mjs < job.json, with {engine, twin, name, input, output, cabinet, knobs, block, repeats}
+//   node web/node.mjs < job.json, with {engine, twin, name, input, output, cabinet, knobs, block}
 //
-// Prints {seconds: the quickest repeat, loudness: of the cabinet}, or {error} in the engine's words.
+// Prints {loudness: of the cabinet}, or {error} in the engine's words.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { loudness } from './cabinet.js';
 import { Engine } from './engine.js';
 
 const bytes = (path) => new Uint8Array(readFileSync(path)).buffer;
 const floats = (path) => (path ? new Float32Array(bytes(path)) : new Float32Array(0));
-
-function play(engine, input, output, block) {
-  const began = process.hrtime.bigint();
-  for (let at = 0; at < input.length; at += block)
-    engine.process(input.subarray(at, at + block), output.subarray(at, at + block));
-  return Number(process.hrtime.bigint() - began) / 1e9;
-}
 
 function done(job) {
   const module = new WebAssembly.Module(readFileSync(job.engine));
@@ -27,11 +20,10 @@ function done(job) {
   const engine = Engine.copy(opened.snapshot(module)); // as the page does
   const input = floats(job.input);
   const output = new Float32Array(input.length);
-  let seconds = play(engine, input, output, job.block);
+  for (let at = 0; at < input.length; at += job.block)
+    engine.process(input.subarray(at, at + job.block), output.subarray(at, at + job.block));
   writeFileSync(job.output, output);
-  for (let i = 1; i < (job.repeats ?? 1); i++)
-    seconds = Math.min(seconds, play(engine, input, output, job.block));
-  return { seconds, loudness: loudness(cabinet, 48000) };
+  return { loudness: loudness(cabinet, 48000) };
 }
 
 try {

@@ -1,29 +1,32 @@
 // The page itself: what the hands do on the left, what the engine does on the right.
 import { levelled } from './cabinet.js';
 import { Engine } from './engine.js';
-import { $, choose, chosen, listenToHands, radios } from './hands.js';
+import { $, choose, chosen, listenToHands, radios, slide } from './hands.js';
 import { Knob } from './knob.js';
 import { fromLink, toLink } from './link.js';
 import { runMeters } from './meters.js';
+import { arranged, fromPreset, toPreset } from './preset.js';
+import { NO_CABINET, Shelf, fetched } from './shelf.js';
 import { Sound, decode, render } from './sound.js';
 import { Tubes } from './tubes.js';
 import { download, wav } from './wav.js';
 
 const LONGEST_CABINET_SECONDS = 2; // what lasts longer is a guitar
 const SOUND_FILE = /\.(wav|flac|mp3|ogg|opus|m4a|aac|aiff?)$/i;
-const NO_CABINET = 'none';
 
 const same = (a, b) => Math.abs(a - b) < 0.005; // panel values, as far as one can read them
 
 let offer; // page.json: what comes with the page
+let shelf;
 let module; // the engine, compiled
 let sound;
 let engine; // the twin as the page holds it; the audio thread plays a copy
 let knobs = [];
 let guitar; // a promise of samples: what plays when it is not the interface
 const tubes = new Tubes($('curve'), $('harmonics'));
-const rig = { twin: undefined, cabinet: undefined }; // {name, bytes}
-const opened = { twin: new Map(), cabinet: new Map(), guitar: undefined }; // from the user: bytes
+const rig = { twin: undefined, cabinet: undefined }; // {name, described} and {name, bytes}
+const gains = { input: 0, output: 0 }; // dB
+let openedGuitar; // bytes
 const recordings = new Map();
 
 // ---- What is said -------------------------------------------------------------------------------
@@ -54,37 +57,26 @@ function fact(report) {
 
 // ---- The rig ------------------------------------------------------------------------------------
 
-async function fetched(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
-  return answer.arrayBuffer();
-}
-
-async function bytesOf(kind, name) {
-  const mine = opened[kind].get(name);
-  if (mine) return mine;
-  const listed = offer[`${kind}s`].find((item) => item.name === name);
-  if (!listed) throw new Error(`This page has no ${kind} called ${name}; open its file first`);
-  return fetched(listed.file);
-}
-
-/** Another twin, if the engine takes it; otherwise the old one plays on. */
-async function plugTwin(name, bytes, setting) {
+/**
+ * Another twin, if the engine takes it; otherwise the old one plays on.
+ * @param arrange its knobs -> where some of them shall stand; may refuse
+ */
+async function plugTwin({ name, bytes }, cabinet = rig.cabinet, arrange = () => ({})) {
   const next = Engine.open(module, bytes, name);
   const described = next.description;
+  const setting = arrange(described.knobs);
   if (described.sample_rate_hz !== sound?.rateHz) await openSound(described.sample_rate_hz);
   engine = next;
   rig.twin = { name, described };
   $('badge').textContent = described.name;
   buildPanel(described.knobs, setting);
-  await plugCabinet(rig.cabinet.name, rig.cabinet.bytes);
+  await plugCabinet(cabinet);
 }
 
-async function plugCabinet(name, bytes) {
+async function plugCabinet({ name, bytes }) {
   const rateHz = sound.rateHz;
-  const listed = offer.cabinets.some((item) => item.name === name);
   let response = bytes ? await decode(bytes, rateHz) : new Float32Array(0);
-  if (bytes && !listed) response = levelled(response, rateHz, name);
+  if (bytes && !shelf.comesWithThePage('cabinet', name)) response = levelled(response, rateHz, name);
   engine.loadCabinet(response);
   rig.cabinet = { name, bytes };
   sound.setCabinet(response);
@@ -105,7 +97,7 @@ function snapshot() {
 async function openSound(rateHz) {
   await sound?.close();
   sound = await Sound.open(rateHz, fact);
-  sound.levelDb = Number($('level').value);
+  setGains(gains);
   recordings.clear();
   stopped();
   guitar = guitarSamples(chosen('guitar') === 'file');
@@ -114,21 +106,25 @@ async function openSound(rateHz) {
 async function changeTwin() {
   const name = $('twin').value;
   list('twin'); // the one that plays, until the other does
-  await plugTwin(name, await bytesOf('twin', name));
+  await plugTwin(await shelf.take('twin', name));
 }
 
 async function changeCabinet() {
   const name = $('cabinet').value;
   list('cabinet');
-  await plugCabinet(name, name === NO_CABINET ? null : await bytesOf('cabinet', name));
+  await plugCabinet(await shelf.take('cabinet', name));
 }
 
-/** The choices of a menu: what comes with the page, and what was opened. */
 function list(kind) {
-  const names = [...offer[`${kind}s`].map((item) => item.name), ...opened[kind].keys()];
-  if (kind === 'cabinet') names.push(NO_CABINET);
-  $(kind).replaceChildren(...names.map((name) => new Option(name, name)));
+  $(kind).replaceChildren(...shelf.names(kind).map((name) => new Option(name, name)));
   $(kind).value = rig[kind].name;
+}
+
+function setGains(changes) {
+  Object.assign(gains, changes);
+  for (const way of ['input', 'output']) slide(way, gains[way]);
+  sound.gainsDb = gains;
+  if (knobs.length) showSetting();
 }
 
 // ---- The panel ----------------------------------------------------------------------------------
@@ -153,10 +149,16 @@ function settingButton({ name, setting }) {
   const button = document.createElement('button');
   button.textContent = name;
   button.addEventListener('click', () => {
-    for (const knob of knobs) knob.value = setting[knob.name] ?? knob.value;
-    turned();
+    stand(setting);
   });
   return button;
+}
+
+/** Turns the knobs that a setting names, whatever the case of its letters. */
+function stand(setting) {
+  const wanted = new Map(Object.entries(setting).map(([name, value]) => [name.toLowerCase(), value]));
+  for (const knob of knobs) knob.value = wanted.get(knob.name.toLowerCase()) ?? knob.value;
+  turned();
 }
 
 function ask(question) {
@@ -180,7 +182,8 @@ function showSetting() {
   const now = settingNow();
   for (const button of $('settings').children)
     button.setAttribute('aria-pressed', button.textContent === now?.name);
-  const isIt = rig.twin.described.provenance?.rig === offer.rig && chosen('guitar') === 'demo';
+  const isIt = rig.twin.described.provenance?.rig === offer.rig && chosen('guitar') === 'demo'
+    && gains.input === 0;
   const recorded = offer.settings.filter((s) => s.recording).map((s) => s.name);
   const there = isIt && Boolean(now?.recording);
   radios('heard').find((radio) => radio.value === 'amp').disabled = !there;
@@ -227,7 +230,7 @@ async function recordingOf({ recording }) {
 }
 
 async function guitarSamples(mine) {
-  return decode(mine ? opened.guitar : await fetched(offer.guitar), sound.rateHz);
+  return decode(mine ? openedGuitar : await fetched(offer.guitar), sound.rateHz);
 }
 
 async function chooseGuitar() {
@@ -249,7 +252,7 @@ async function toggleTape() {
 async function renderToFile() {
   say('Rendering …');
   const began = performance.now();
-  const out = await render(snapshot(), await guitar, sound.rateHz);
+  const out = await render(snapshot(), await guitar, sound.rateHz, gains);
   const seconds = out.length / sound.rateHz;
   const times = seconds / ((performance.now() - began) / 1000);
   download(wav(out, sound.rateHz), 'tubetwin.wav');
@@ -260,6 +263,7 @@ async function renderToFile() {
 
 async function take(file) {
   const bytes = await file.arrayBuffer();
+  if (/\.json$/i.test(file.name)) return takePreset(file.name, bytes);
   if (!file.type.startsWith('audio/') && !SOUND_FILE.test(file.name))
     return takeTwin(file.name, bytes);
   const samples = await decoded(file.name, bytes);
@@ -276,28 +280,55 @@ async function decoded(name, bytes) {
 }
 
 async function takeTwin(name, bytes) {
-  await plugTwin(name, bytes);
-  opened.twin.set(name, bytes);
+  await plugTwin({ name, bytes });
+  shelf.put('twin', name, bytes);
   list('twin');
   say(`${name} plays`);
 }
 
 async function takeCabinet(name, bytes) {
   await decoded(name, bytes);
-  await plugCabinet(name, bytes);
-  opened.cabinet.set(name, bytes);
+  await plugCabinet({ name, bytes });
+  shelf.put('cabinet', name, bytes);
   list('cabinet');
   say(`${name} is the cabinet now`);
 }
 
 async function takeGuitar(name, bytes) {
   await decoded(name, bytes);
-  opened.guitar = bytes;
+  openedGuitar = bytes;
   $('file-name').textContent = name;
   radios('guitar').find((radio) => radio.value === 'file').disabled = false;
   choose('guitar', 'file');
   await chooseGuitar();
   say(`${name} is the guitar now`);
+}
+
+/** What it names and the page has not is said; everything else is set. */
+async function takePreset(file, bytes) {
+  const preset = fromPreset(bytes, file);
+  const wanted = { twin: preset.twin, cabinet: preset.cabinet ?? NO_CABINET };
+  const missing = Object.keys(wanted).filter((kind) => !shelf.names(kind).includes(wanted[kind]));
+  const cabinet = missing.includes('cabinet') ? rig.cabinet : await shelf.take('cabinet', wanted.cabinet);
+  if (missing.includes('twin')) {
+    await plugCabinet(cabinet);
+    stand(preset.setting);
+  } else {
+    const twin = await shelf.take('twin', wanted.twin);
+    await plugTwin(twin, cabinet, (described) => arranged(preset, described, file));
+  }
+  setGains({ input: preset.inputDb, output: preset.outputDb });
+  const lacks = missing.map((kind) => `the ${kind} ${wanted[kind]}`).join(' and ');
+  say(lacks ? `${file}: open ${lacks} too; the rest is set` : `${file} is set`, Boolean(lacks));
+}
+
+function savePreset() {
+  const { name } = rig.cabinet;
+  const preset = toPreset({
+    twin: rig.twin.name, cabinet: name === NO_CABINET ? null : name, setting: standing(),
+    inputDb: gains.input, outputDb: gains.output,
+  });
+  download(new Blob([preset], { type: 'application/json' }), 'tubetwin-preset.json');
 }
 
 // ---- From the top -------------------------------------------------------------------------------
@@ -310,15 +341,14 @@ async function share() {
 
 /** Sets the rig as a link says. */
 async function follow({ twin = offer.twins[0].name, cabinet = offer.cabinets[0].name, setting }) {
-  const [twinBytes, cabinetBytes] = await Promise.all([
-    bytesOf('twin', twin), cabinet === NO_CABINET ? null : bytesOf('cabinet', cabinet)]);
-  rig.cabinet = { name: cabinet, bytes: cabinetBytes };
-  await plugTwin(twin, twinBytes, setting);
+  const [its, box] = await Promise.all([shelf.take('twin', twin), shelf.take('cabinet', cabinet)]);
+  await plugTwin(its, box, () => setting);
 }
 
 async function start() {
   const compiled = fetched('engine.wasm').then((bytes) => WebAssembly.compile(bytes));
   offer = JSON.parse(new TextDecoder().decode(await fetched('page.json')));
+  shelf = new Shelf(offer);
   module = await compiled;
   const asked = fromLink(location.hash);
   await follow(asked).catch(async (error) => {
@@ -333,8 +363,8 @@ if (sound) {
   listenToHands({
     play: () => (sound.playing ? stopped() : play()),
     chooseGuitar, hear, changeTwin, changeCabinet, take, takeTwin, takeCabinet, takeGuitar,
-    toggleTape, renderToFile, share,
-    level: (db) => { sound.levelDb = db; },
+    takePreset, savePreset, toggleTape, renderToFile, share,
+    gain: (way, db) => setGains({ [way]: db }),
     pick: () => ask({}),
     follow: (hash) => follow(fromLink(hash)),
   }, attempt);

@@ -93,7 +93,7 @@ function glow(pen, points, colour) {
 
 function label(pen, x, y, text, align = 'left') {
   pen.fillStyle = '#d9c7aa';
-  pen.font = '12px system-ui, sans-serif';
+  pen.font = `12px ${getComputedStyle(pen.canvas).fontFamily}`;
   pen.textAlign = align;
   pen.fillText(text, x, y);
 }

@@ -1,7 +1,7 @@
 // Everything between the guitar and the loudspeaker: what plays, what one listens to, meters, tape.
 //
-//   guitar --+--> twin ------------------------+
-//            +--> straight --------------------+--> level --> out
+//   guitar --+--> input gain --> twin ---------+
+//            +--> straight --------------------+--> output gain --> out
 //   recording of the amp --> same cabinet -----+
 
 const FADE_SECONDS = 0.02;
@@ -13,6 +13,7 @@ const DRY = { echoCancellation: false, noiseSuppression: false, autoGainControl:
 export class Sound {
   #context;
   #guitar;
+  #drive;
   #level;
   #paths = {};
   #cabinet;
@@ -27,6 +28,8 @@ export class Sound {
   /** @param {(report: object) => void} tell is told the worklet's load, and when it has started */
   static async open(rateHz, tell) {
     const context = new AudioContext({ sampleRate: rateHz, latencyHint: 'interactive' });
+    if (!context.audioWorklet)
+      throw new Error('Browsers let a page play in step only by https, or from this machine');
     await context.audioWorklet.addModule(WORKLET);
     return new Sound(context, tell);
   }
@@ -35,6 +38,7 @@ export class Sound {
     this.#context = context;
     this.tell = tell;
     this.#guitar = new GainNode(context, { channelCount: 1, channelCountMode: 'explicit' });
+    this.#drive = new GainNode(context);
     this.#level = new GainNode(context);
     this.#cabinet = new ConvolverNode(context, { disableNormalization: true });
     this.input = new AnalyserNode(context, { fftSize: 2048 });
@@ -45,6 +49,7 @@ export class Sound {
     }
     this.#guitar.connect(this.input);
     this.#guitar.connect(this.#paths.bypass);
+    this.#guitar.connect(this.#drive);
     this.#cabinet.connect(this.#paths.amp);
     this.#level.connect(this.output).connect(context.destination);
   }
@@ -56,7 +61,10 @@ export class Sound {
   /** What the browser and the sound card add, where the browser knows; the engine adds nothing. */
   get latencySeconds() { return this.#context.baseLatency + (this.#context.outputLatency || 0); }
 
-  set levelDb(db) { this.#glide(this.#level.gain, 10 ** (db / 20)); }
+  set gainsDb({ input, output }) {
+    this.#glide(this.#drive.gain, ratio(input));
+    this.#glide(this.#level.gain, ratio(output));
+  }
 
   /** Browsers let a page sound once somebody has clicked on it. */
   resume() { return this.#context.resume(); }
@@ -66,7 +74,7 @@ export class Sound {
     const node = ampNode(this.#context, snapshot);
     const fade = new GainNode(this.#context, { gain: 0 });
     node.port.onmessage = ({ data }) => this.tell(data);
-    this.#guitar.connect(node).connect(fade).connect(this.#paths.twin);
+    this.#drive.connect(node).connect(fade).connect(this.#paths.twin);
     this.#glide(fade.gain, 1);
     this.#retire(this.#amp);
     this.#amp = { node, fade };
@@ -97,6 +105,7 @@ export class Sound {
   /** In step with the samples that play: what the amp itself made of them. */
   playRecording(samples) {
     this.#recording?.stop();
+    this.#sources = this.#sources.filter((source) => source !== this.#recording);
     this.#recording = undefined;
     if (!this.#sources.length) return;
     const start = this.#soon();
@@ -173,19 +182,20 @@ export class Sound {
     this.#glide(amp.fade.gain, 0);
     setTimeout(() => {
       amp.node.port.postMessage({ end: true });
-      this.#guitar.disconnect(amp.node);
+      this.#drive.disconnect(amp.node);
       amp.fade.disconnect();
     }, 10000 * FADE_SECONDS);
   }
 }
 
-/** Samples through a twin, as fast as the machine can. */
-export async function render(snapshot, samples, rateHz) {
+/** Samples through a twin, as fast as the machine can. @param gains in dB, as above */
+export async function render(snapshot, samples, rateHz, gains) {
   const length = samples.length;
   const context = new OfflineAudioContext({ numberOfChannels: 1, length, sampleRate: rateHz });
   await context.audioWorklet.addModule(WORKLET);
   const source = new AudioBufferSourceNode(context, { buffer: buffer(context, samples) });
-  source.connect(ampNode(context, snapshot)).connect(context.destination);
+  const [drive, level] = [gains.input, gains.output].map((db) => new GainNode(context, { gain: ratio(db) }));
+  source.connect(drive).connect(ampNode(context, snapshot)).connect(level).connect(context.destination);
   source.start();
   return (await context.startRendering()).getChannelData(0);
 }
@@ -199,6 +209,8 @@ export async function decode(bytes, rateHz) {
     sound.getChannelData(c).forEach((value, t) => { mono[t] += value / sound.numberOfChannels; });
   return mono;
 }
+
+const ratio = (db) => 10 ** (db / 20);
 
 function ampNode(context, snapshot) {
   return new AudioWorkletNode(context, 'amp', {

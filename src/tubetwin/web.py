@@ -1,6 +1,6 @@
 """The page, served on this machine to this machine: any static host would do the same.
 
-`make web` builds its folder; a wheel carries it along.
+`make web` builds its folder; a wheel built afterwards carries it along.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,10 @@ def folder() -> Path:
     for place in FOLDERS:
         if (place / "index.html").is_file():
             return place
-    raise BadInput(f"the page is not built: run `make web`, which fills {FOLDERS[-1]}")
+    raise BadInput(
+        "this tubetwin came without the page: run `make web` in a checkout of it; a wheel built"
+        " there afterwards carries the page along"
+    )
 
 
 @contextmanager

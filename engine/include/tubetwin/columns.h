@@ -67,7 +67,7 @@ TUBETWIN_INLINE void mixTile(const Layer& layer, const float* s, float* x) {
   for (int t = 0; t < kTile; t++)
     for (int v = 0; v < kSlices; v++)
       sum[t][v] = load(x + t * kColumn + v * kLanes) + load(layer.mixBias + v * kLanes);
-#pragma GCC unroll 16
+#pragma GCC unroll(kLanes == 4 ? 1 : 16)  // SSE and WebAssembly run out of registers: half the speed
   for (int i = 0; i < kColumn; i++) {
     Vector weight[kSlices];
     for (int v = 0; v < kSlices; v++) weight[v] = load(layer.mix + i * kColumn + v * kLanes);

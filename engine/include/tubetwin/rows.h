@@ -32,7 +32,7 @@ TUBETWIN_INLINE void layerTile(const Layer& layer, const TapRows& x, float* y, f
     for (int k = 0; k < kVectors; k++) v[o][k] = kMoving ? Vector{} : broadcast(layer.beta[o]);
 #pragma GCC unroll 3
   for (int j = 0; j < 3; j++)
-#pragma GCC unroll 8
+#pragma GCC unroll(kLanes == 4 ? 1 : 8)  // SSE and WebAssembly run out of registers: half the speed
     for (int i = 0; i < C; i++) {
       const float* row = x.row[j] + static_cast<long>(i) * x.stride[j] + t;
       for (int o = 0; o < C; o++) {
