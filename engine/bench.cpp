@@ -176,14 +176,14 @@ void print(const Candidate& candidate, const char* comma) {
 }
 
 void printMemory(const Sizes& sizes) {
-  static const char* const names[] = {"delay_lines", "weights", "film", "scratch", "cabinet", "padding"};
+  static const char* const names[] = {"delay_lines", "weights", "film", "scratch", "cabinet", "resampler", "padding"};
   std::printf("  \"bytes\": {");
   for (std::size_t i = 0; i < sizes.size(); i++) {
     const Player player(sizes[i].second, tubetwin::chosenKernels());
     std::printf("%s\n    \"%s\": {", i ? "," : "", sizes[i].first.c_str());
     for (int part = 0; part < tubetwin::kParts; part++)
       std::printf("\"%s\": %zu, ", names[part], player.bytes(static_cast<Part>(part)));
-    std::printf("\"player\": %zu}", sizeof(Player));
+    std::printf("\"player\": %zu}", player.objectBytes());
   }
   std::printf("\n  },\n");
 }

@@ -264,7 +264,7 @@ TEST(process_neither_allocates_nor_frees_nor_locks_nor_writes) {
 
 TEST(the_ledger_is_what_was_allocated) {
   const auto sum = [](const Player& player) {
-    std::size_t total = sizeof(Player);
+    std::size_t total = player.objectBytes();
     for (int part = 0; part < kParts; part++) total += player.bytes(static_cast<Part>(part));
     return static_cast<long>(total);
   };

@@ -15,17 +15,31 @@ namespace tubetwin {
 
 class Film {
  public:
+  struct Size {
+    int rows, columns;
+  };
+  static std::vector<Size> sizes(const Twin& twin) {
+    std::vector<Size> all;
+    for (const FilmLayer& layer : twin.film) all.push_back({layer.rows, layer.columns});
+    return all;
+  }
+  std::vector<Size> sizes() const {
+    std::vector<Size> all;
+    for (int i = 0; i < count_; i++) all.push_back(layers_[i].size);
+    return all;
+  }
+
   // [main-thread]
-  void place(Memory& memory, const Twin& twin) {
-    layers_ = memory.take<Affine>(Part::film, twin.film.size());
-    count_ = static_cast<int>(twin.film.size());
+  void place(Memory& memory, const std::vector<Size>& sizes) {
+    layers_ = memory.take<Affine>(Part::film, sizes.size());
+    count_ = static_cast<int>(sizes.size());
     std::size_t widest = 0;
     for (int i = 0; i < count_; i++) {
-      const FilmLayer& from = twin.film[i];
-      float* weight = memory.take<float>(Part::film, from.weight.size());
-      float* bias = memory.take<float>(Part::film, from.bias.size());
-      if (layers_) layers_[i] = {from.rows, from.columns, weight, bias};
-      widest = std::max<std::size_t>(widest, std::max(from.rows, from.columns));
+      const std::size_t rows = sizes[i].rows, columns = sizes[i].columns;
+      float* weight = memory.take<float>(Part::film, rows * columns);
+      float* bias = memory.take<float>(Part::film, rows);
+      if (layers_) layers_[i] = {sizes[i], weight, bias};
+      widest = std::max(widest, std::max(rows, columns));
     }
     for (float*& values : values_) values = memory.take<float>(Part::scratch, widest);
   }
@@ -46,12 +60,12 @@ class Film {
   const float* operator()(const float* knobs, const Kernels& kernels) noexcept {
     if (count_ == 0) return nullptr;
     float *in = values_[0], *out = values_[1];
-    for (int k = 0; k < layers_[0].columns; k++) in[k] = 2 * knobs[k] - 1;
+    for (int k = 0; k < layers_[0].size.columns; k++) in[k] = 2 * knobs[k] - 1;
     for (int i = 0; i < count_; i++) {
       const Affine& layer = layers_[i];
-      kernels.affine(out, layer.weight, layer.bias, in, layer.rows, layer.columns);
+      kernels.affine(out, layer.weight, layer.bias, in, layer.size.rows, layer.size.columns);
       if (i + 1 < count_)
-        for (int r = 0; r < layer.rows; r++) out[r] = std::tanh(out[r]);
+        for (int r = 0; r < layer.size.rows; r++) out[r] = std::tanh(out[r]);
       std::swap(in, out);
     }
     return in;
@@ -59,7 +73,7 @@ class Film {
 
  private:
   struct Affine {
-    int rows, columns;
+    Size size;
     float *weight, *bias;
   };
   Affine* layers_ = nullptr;

@@ -15,7 +15,7 @@ namespace tubetwin {
 inline namespace TUBETWIN_ISA {
 
 inline constexpr Kernels kNativeKernels = {
-    TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, affine, fir,
+    TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, affine, fir, dot,
     transform, transformBack, multiplyAdd,
 };
 

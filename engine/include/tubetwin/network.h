@@ -10,6 +10,8 @@ constexpr int kMaxBlock = 64;     // samples the kernels play at once; longer bl
 constexpr int kMaxLayers = 64;    // bounds of docs/twin-file.md
 constexpr int kMaxChannels = 64;
 constexpr int kMaxKernelSize = 16;
+constexpr int kMaxKnobs = 64;
+constexpr int kMaxSides = 2;      // channels that a player plays, each with an amp of its own
 
 // What the network looks like, as the twin states it.
 struct Architecture {
@@ -65,6 +67,7 @@ struct Fft {
   const float* roots;
 };
 constexpr int kRun = 8;
+constexpr int kDotStep = 16;
 
 // Plays n <= kMaxBlock samples.
 using PlayFunction = void (*)(Network&, const float* in, float* out, int n);
@@ -82,6 +85,9 @@ struct Kernels {
 
   // out[t] = sum over k of taps[k] * in[t - k], t < n <= kMaxBlock.
   void (*fir)(float* out, const float* in, const float* taps, int count, int n);
+
+  // The sum of a[k] * b[k]; `count` is a multiple of kDotStep.
+  float (*dot)(const float* a, const float* b, int count);
 
   // Convolution of long responses, block by block: see fft.h.
   void (*transform)(const Fft&, float* re, float* im, float* spectrum);

@@ -19,25 +19,23 @@ class WaveNet {
   explicit WaveNet(const Kernels& kernels) : kernels_(kernels) {}
 
   // Takes the memory that this twin needs. [main-thread]
-  void place(Memory& memory, const Twin& twin) {
-    weights_.place(memory, twin);
-    film_.place(memory, twin);
-    const std::size_t block = static_cast<std::size_t>(kMaxBlock) * twin.architecture.channels;
-    const bool plain = weights_.layout() == Layout::anyShape;
-    net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : 8 * block);
-    net_.activations = memory.take<float>(Part::scratch, plain ? kMaxChannels : block);
-    net_.headSum = memory.take<float>(Part::scratch, block);
-  }
+  void place(Memory& memory, const Twin& twin) { place(memory, twin.architecture, Film::sizes(twin)); }
+
+  // The same memory as another network has, to copy. [main-thread]
+  void place(Memory& memory, const WaveNet& like) { place(memory, like.shape(), like.film_.sizes()); }
 
   // Fills the memory placed. [main-thread]
   void load(const Twin& twin) {
     weights_.load(twin, net_);
     film_.load(twin);
-    const Layout layout = weights_.layout();
-    play_ = layout == Layout::columns16 ? kernels_.columns16
-            : layout == Layout::rows4   ? kernels_.rows4
-            : layout == Layout::rows8   ? kernels_.rows8
-                                        : kernels_.anyShape;
+    choose();
+  }
+
+  // The memory placed was filled with a copy of this network's. [main-thread]
+  void load(const WaveNet& like) {
+    net_.headBias = like.net_.headBias;
+    weights_.link(net_);
+    choose();
   }
 
   // Forgets the past: now silence was for ever, and the knobs always stood where they stand.
@@ -91,6 +89,24 @@ class WaveNet {
   }
 
  private:
+  void place(Memory& memory, const Architecture& shape, const std::vector<Film::Size>& film) {
+    weights_.place(memory, shape);
+    film_.place(memory, film);
+    const std::size_t block = static_cast<std::size_t>(kMaxBlock) * shape.channels;
+    const bool plain = weights_.layout() == Layout::anyShape;
+    net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : (weights_.layout() == Layout::columns16 ? 3 : 7) * block);
+    net_.activations = memory.take<float>(Part::scratch, plain ? kMaxChannels : block);
+    net_.headSum = memory.take<float>(Part::scratch, block);
+  }
+
+  void choose() {
+    const Layout layout = weights_.layout();
+    play_ = layout == Layout::columns16 ? kernels_.columns16
+            : layout == Layout::rows4   ? kernels_.rows4
+            : layout == Layout::rows8   ? kernels_.rows8
+                                        : kernels_.anyShape;
+  }
+
   // Sets one channel's course to gamma and beta.
   void aim(Layer& layer, int c, float gamma, float beta, int samples) noexcept {
     const float played = static_cast<float>(net_.rampStep);
