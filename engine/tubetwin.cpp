@@ -127,6 +127,7 @@ int loaded(tubetwin_player* handle, const Twin& twin, const std::string& name) {
 }
 
 int loadedCabinet(tubetwin_player* handle, const float* response, std::size_t samples, double rate) {
+  if (!(rate >= 1 && rate <= 1e9)) throw std::invalid_argument("an impulse response needs a sample rate");
   if (static_cast<double>(samples) > 2 * rate) throw std::invalid_argument("an impulse response may last up to 2 s");
   for (std::size_t i = 0; i < samples; i++)
     if (!std::isfinite(response[i])) throw std::invalid_argument("the impulse response is not finite");

@@ -1,7 +1,4 @@
 // The laws of playing: what holds for every twin, block and instruction set.
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,52 +9,11 @@
 #include "check.h"
 #include "dispatch.h"
 #include "made.h"
+#include "sound.h"
 #include "tubetwin/player.h"
 #include "tubetwin/probe.h"
 
 using namespace tubetwin;
-using Sound = std::vector<float>;
-
-namespace {
-
-// The sizes that have kernels of their own, and two that have not.
-std::vector<Twin> twins() {
-  Architecture odd = made::shape(5, true, true, 1);
-  odd.kernelSize = 4;
-  Architecture uneven = made::shape(16, false, true, 1);
-  const int dilations[] = {1, 3, 63, 64, 65, 7, 100, 129, 31, 500};
-  std::copy(std::begin(dilations), std::end(dilations), uneven.dilations);
-  std::vector<Twin> all;
-  for (const Architecture& shape : {made::standard(), made::lite(), made::nano(), odd, uneven})
-    all.push_back(made::twin(shape));
-  return all;
-}
-
-Sound play(Player& player, const Sound& di, int block) {
-  made::Random random(7);
-  Sound out(di.size());
-  for (std::size_t t = 0; t < di.size();) {
-    const int wish = block ? block : 1 + static_cast<int>(75 * (random() + 1));  // 0: random
-    const int n = static_cast<int>(std::min<std::size_t>(wish, di.size() - t));
-    player.process(di.data() + t, out.data() + t, n);
-    t += n;
-  }
-  return out;
-}
-
-double furthest(const Sound& a, const Sound& b) {
-  double most = 0;
-  for (std::size_t t = 0; t < a.size(); t++) most = std::max(most, std::abs(static_cast<double>(a[t]) - b[t]));
-  return most;
-}
-
-Sound decaying(int taps) {
-  Sound response = made::di(taps, 5);
-  for (int k = 0; k < taps; k++) response[k] *= 0.1f * std::exp(-6.0f * k / taps);
-  return response;
-}
-
-}  // namespace
 
 TEST(block_size_never_changes_the_sound) {
   const Sound response = decaying(3000);
@@ -222,44 +178,6 @@ TEST(denormals_are_flushed_and_the_host_gets_its_mode_back) {
   volatile float tiny = 1e-38f;
   CHECK(tiny * 0.1f != 0);
 #endif
-}
-
-TEST(the_alarm_rings) {
-  const auto rings = [](auto forbidden) {
-    alarm_bell::start();
-    forbidden();
-    return alarm_bell::stop() > 0;
-  };
-  volatile std::size_t size = 100;
-  void* volatile memory = nullptr;
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  CHECK(rings([&] { memory = std::malloc(size); }));
-  CHECK(rings([&] { std::free(memory); }));
-  CHECK(rings([&] { memory = ::operator new(size); }));
-  CHECK(rings([&] { ::operator delete(memory); }));
-  CHECK(rings([&] { memory = ::operator new(size, std::align_val_t(64)); }));
-  CHECK(rings([&] { ::operator delete(memory, std::align_val_t(64)); }));
-  CHECK(rings([&] { pthread_mutex_lock(&mutex); }));
-  CHECK(rings([&] { CHECK(write(STDOUT_FILENO, "", 0) == 0); }));
-  CHECK(!rings([] {}));
-}
-
-TEST(process_neither_allocates_nor_frees_nor_locks_nor_writes) {
-  const Sound response = decaying(6000), di = made::di(6000);
-  for (const Kernels* kernels : kernelsHere())
-    for (const Twin& twin : twins()) {
-      Player player(twin, *kernels);
-      player.loadCabinet(response.data(), static_cast<int>(response.size()));
-      Sound out(di.size());
-      alarm_bell::start();
-      for (int t = 0; t + 100 <= 6000; t += 100) {
-        player.setKnob(t / 100 % 4, static_cast<float>(t % 1000) / 1000);
-        player.process(di.data() + t, out.data() + t, 100);
-      }
-      player.reset();
-      player.process(di.data(), out.data(), 6000);
-      CHECK(alarm_bell::stop() == 0);
-    }
 }
 
 TEST(the_ledger_is_what_was_allocated) {

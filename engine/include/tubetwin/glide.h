@@ -3,6 +3,9 @@
 
 namespace tubetwin {
 
+// 0...1 -> 0...1 without a corner at either end, where a straight line has one that can be heard.
+inline float eased(float x) { return x * x * x * (10 + x * (6 * x - 15)); }
+
 class Glide {
  public:
   explicit Glide(float value) : value_(value), target_(value) {}

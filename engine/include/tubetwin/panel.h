@@ -64,13 +64,18 @@ class Panel {
     return turned_.load(std::memory_order_relaxed) && turned_.exchange(false, std::memory_order_acquire);
   }
 
-  // Where the knobs of twin number `twin` were turned to; others stay. [audio-thread]
-  void read(std::uint32_t twin, float* knobs, int count) const noexcept {
+  // Where the knobs of twin number `twin` were turned to; others stay. Whether any stands elsewhere
+  // than before. [audio-thread]
+  bool read(std::uint32_t twin, float* knobs, int count) const noexcept {
+    bool moved = false;
     for (int k = 0; k < count; k++) {
       const std::uint64_t asked = asked_[k].load(std::memory_order_relaxed);
       const std::uint32_t bits = static_cast<std::uint32_t>(asked);
+      const float before = knobs[k];
       if (asked >> 32 == twin) std::memcpy(&knobs[k], &bits, sizeof bits);
+      moved |= knobs[k] != before;
     }
+    return moved;
   }
 
  private:

@@ -60,7 +60,7 @@ class Player {
   }
 
   // Another impulse response takes over; 0 samples: no cabinet. Without a rate, it is at the twin's.
-  // [main-thread]
+  // Raises std::invalid_argument. [main-thread]
   void loadCabinet(const float* response, int samples, double responseHz) {
     speakers_.hand(std::make_unique<Speakers>(std::vector<float>(response, response + samples),
                                               std::llround(responseHz), kernels_, hostHz_, sides_));
@@ -75,6 +75,9 @@ class Player {
     speakers_.collect();
   }
 
+  // Whether something that was loaded is still to be taken up. [any-thread]
+  bool waits() const noexcept { return voices_.waits() || speakers_.waits(); }
+
   // Turns a knob, 0...1; from the next block on, the sound glides there. [any-thread]
   void setKnob(int knob, float normalised) noexcept { panel_.turn(knob, normalised); }
   // The same at a sample of the block to come, or of a later one. False if too many wait. [audio-thread]
@@ -82,7 +85,7 @@ class Player {
   // How long a glide takes, in samples of the twin's rate; 0: knobs jump; below 0: 20 ms. [any-thread]
   void setRamp(int samples) noexcept { ramp_.store(samples, std::memory_order_relaxed); }
 
-  // Gains before the gate and behind the cabinet. [any-thread]
+  // Gains before the gate and behind the cabinet, -120 to 60 dB. [any-thread]
   void setInput(float db) noexcept { store(inputGain_, gain(db)); }
   void setOutput(float db) noexcept { store(outputGain_, gain(db)); }
   // What is quieter than this, dB of full scale, is shut off before the twin hears it; -inf: nothing. [any-thread]
@@ -237,7 +240,7 @@ class Player {
   void say(float* const* out, int at, int n) noexcept {
     if (!output_.rests(1) || !bypass_.rests(0))
       for (int t = 0; t < n; t++) {
-        const float gain = output_.next(), share = bypass_.next();
+        const float gain = output_.next(), share = eased(bypass_.next());
         for (int s = 0; s < sides_; s++) {
           const float dry = rows_[sides_ + s][t], wet = gain * rows_[s][t];
           rows_[s][t] = share < 1 ? wet + share * (dry - wet) : dry;

@@ -15,6 +15,11 @@
 
 namespace tubetwin {
 
+// Whether the filter between two rates is of decent length.
+inline bool bridgeable(std::int64_t aHz, std::int64_t bHz) {
+  return std::min(aHz, bHz) >= 8000 && std::max(aHz, bHz) <= 768000;
+}
+
 // Highest frequency that passes, and lowest that is stopped.
 struct Band {
   double passHz, stopHz;

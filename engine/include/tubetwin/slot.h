@@ -10,6 +10,8 @@
 #include <atomic>
 #include <memory>
 
+#include "tubetwin/glide.h"
+
 namespace tubetwin {
 
 // T has: T* nextGone; int memorySamples(); void process(float* const* block, int n) noexcept.
@@ -90,7 +92,7 @@ class Slot {
   void cross(float* old, const float* fresh, int n) const noexcept {
     for (int t = std::clamp(-faded_, 0, n); t < n; t++) {
       const int step = faded_ + t + 1;
-      const float share = static_cast<float>(step) / static_cast<float>(fade_);
+      const float share = eased(static_cast<float>(step) / static_cast<float>(fade_));
       old[t] = step < fade_ ? old[t] + share * (fresh[t] - old[t]) : fresh[t];
     }
   }

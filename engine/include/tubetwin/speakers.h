@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tubetwin/cabinet.h"
@@ -13,10 +16,13 @@
 namespace tubetwin {
 
 // An impulse response at another sample rate, as loud as before and starting at once: what a
-// resampler puts before the first sample is left out. [main-thread]
+// resampler puts before the first sample is left out. Raises std::invalid_argument. [main-thread]
 inline std::vector<float> resampledResponse(const std::vector<float>& response, std::int64_t fromHz, std::int64_t toHz,
                                             const Kernels& kernels) {
   if (fromHz == toHz || response.empty()) return response;
+  if (!bridgeable(fromHz, toHz))
+    throw std::invalid_argument("an impulse response at " + std::to_string(fromHz) + " Hz plays at " +
+                                std::to_string(toHz) + " Hz only if both are between 8,000 and 768,000 Hz");
   const int half = Resampler::halfLength(fromHz, toHz), count = static_cast<int>(response.size());
   Memory memory;
   Resampler resampler;
@@ -38,7 +44,8 @@ class Speakers {
  public:
   Speakers* nextGone = nullptr;  // see slot.h
 
-  // An impulse response of rate `responseHz`; an empty one lets everything through. [main-thread]
+  // An impulse response of rate `responseHz`; an empty one lets everything through. Raises
+  // std::invalid_argument. [main-thread]
   Speakers(std::vector<float> response, std::int64_t responseHz, const Kernels& kernels, std::int64_t hostHz, int sides)
       : response_(std::move(response)), responseHz_(responseHz), sides_(sides) {
     const std::vector<float> taps = resampledResponse(response_, responseHz, hostHz, kernels);

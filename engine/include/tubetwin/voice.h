@@ -131,7 +131,7 @@ class Voice {
 
   // Glides, in `samples` of the twin's rate, to what the knobs ask for; below 0: in 20 ms. [audio-thread]
   void turn(const Panel& panel, int samples) noexcept {
-    read(panel);
+    if (!panel.read(number_, knobs_, knobCount_) && samples != 0) return;
     if (samples < 0) samples = static_cast<int>(kGlideSeconds * static_cast<double>(twinHz_) + 0.5);
     for (int s = 0; s < sides_; s++) side_[s]->moveKnobs(knobs_, samples);
   }
@@ -164,11 +164,9 @@ class Voice {
 
  private:
   static constexpr double kGlideSeconds = 0.02;
-  static constexpr std::int64_t kLeastHz = 8000, kMostHz = 768000;  // between which a filter is of decent length
 
   void checkRates() const {
-    const bool decent = std::min(twinHz_, hostHz_) >= kLeastHz && std::max(twinHz_, hostHz_) <= kMostHz;
-    if (twinHz_ != hostHz_ && !decent)
+    if (twinHz_ != hostHz_ && !bridgeable(twinHz_, hostHz_))
       throw std::invalid_argument("a twin at " + std::to_string(twinHz_) + " Hz plays at " + std::to_string(hostHz_) +
                                   " Hz only if both are between 8,000 and 768,000 Hz");
   }
