@@ -50,16 +50,17 @@ sanitize: setup  ## the engine's tests under the address and undefined-behaviour
 # What libFuzzer finds interesting goes to build/; the seeds it starts from are kept.
 FUZZ_SECONDS := 600
 fuzz: setup  ## ten minutes of random files against everything that reads files (needs clang)
-	@./scripts/need.sh clang
+	@./scripts/need.sh fuzz
 	@cmake -S . -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_SANITIZE=fuzzer,address,undefined > build/fuzz.log
 	@cmake --build build/fuzz -j2 --target engine_fuzz >> build/fuzz.log || (cat build/fuzz.log; exit 1)
 	@mkdir -p build/corpus
 	@build/fuzz/engine_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=10 -rss_limit_mb=2000 -print_final_stats=1 build/corpus engine/tests/corpus
 
-bench: setup  ## the engine's benchmarks, as JSON on standard output
+BENCH := --rounds 100 --paced 100000
+bench: setup  ## the engine's benchmarks: JSON on standard output, a table besides (four minutes; alone on the machine)
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
 	@cmake --build build/tests -j2 --target tubetwin_bench >> build/tests.log || (cat build/tests.log; exit 1)
-	@build/tests/tubetwin_bench
+	@build/tests/tubetwin_bench $(BENCH)
 
 twins: setup  ## train the bundled twins again (about two and a half hours on two cores)
 	@./scripts/make-twins.sh

@@ -18,10 +18,10 @@ class Bridge {
     return static_cast<int>(there + back * hostHz / twinHz);
   }
 
-  // Host samples that give the twin no more than it plays at once.
+  // Host samples at once: they give the twin two of its blocks.
   static int chunk(std::int64_t hostHz, std::int64_t twinHz) {
     if (hostHz == twinHz) return kMaxBlock;
-    return static_cast<int>(std::max<std::int64_t>((kMaxBlock - 1) * hostHz / twinHz, 1));
+    return static_cast<int>(std::max<std::int64_t>((2 * kMaxBlock - 1) * hostHz / twinHz, 1));
   }
 
   // [main-thread]

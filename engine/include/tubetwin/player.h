@@ -203,12 +203,10 @@ class Player {
     bypass_.aim(bypassed_.load(std::memory_order_relaxed), fade_);
   }
 
-  // How many of the next n samples can be played at once: even shares, for a short rest is dear.
+  // How many of the next n samples can be played at once.
   int stretch(int n) const noexcept {
-    int most = std::min(chunk_, voices_.current()->chunk());
-    if (voices_.next()) most = std::min(most, voices_.next()->chunk());
-    const int shares = (n + most - 1) / most;
-    return (n + shares - 1) / shares;
+    n = std::min({n, chunk_, voices_.current()->chunk()});
+    return voices_.next() ? std::min(n, voices_.next()->chunk()) : n;
   }
 
   // Turns the knobs that are due now, and says how many of n samples pass until the next turn.

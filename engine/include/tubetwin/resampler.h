@@ -37,6 +37,8 @@ class Resampler {
     const std::int64_t common = std::gcd(fromHz, toHz);
     up_ = toHz / common;
     down_ = fromHz / common;
+    wholeStep_ = static_cast<int>(down_ / up_);
+    restStep_ = down_ % up_;
     band_ = bandOf(static_cast<double>(fromHz), static_cast<double>(toHz));
     fromHz_ = static_cast<double>(fromHz);
     half_ = halfLength(fromHz, toHz);
@@ -86,9 +88,11 @@ class Resampler {
     int made = 0;
     for (; made < most && first_ + taps_ <= end_; made++) {
       out[made] = value(kernels);
-      between_ += down_;
-      first_ += static_cast<int>(between_ / up_);
-      between_ %= up_;
+      first_ += wholeStep_;
+      between_ += restStep_;
+      if (between_ < up_) continue;
+      between_ -= up_;
+      first_++;
     }
     return made;
   }
@@ -122,16 +126,18 @@ class Resampler {
   }
 
   float value(const Kernels& kernels) const noexcept {
+    if (phases_ == up_) return kernels.dot(rows_ + between_ * taps_, line_ + first_, taps_);
     const std::int64_t at = between_ * phases_;
     const float* const row = rows_ + at / up_ * taps_;
     const float here = kernels.dot(row, line_ + first_, taps_);
-    if (phases_ == up_) return here;
     const float share = static_cast<float>(at % up_) / static_cast<float>(up_);
     return here + share * (kernels.dot(row + taps_, line_ + first_, taps_) - here);
   }
 
   std::int64_t up_ = 1, down_ = 1;  // outputs per inputs, in lowest terms
-  std::int64_t between_ = 0;        // how far the next output is behind an input, in 1 / up_
+  std::int64_t restStep_ = 0;       // from one output to the next: so many inputs, and so many 1 / up_
+  int wholeStep_ = 0;
+  std::int64_t between_ = 0;  // how far the next output is behind an input, in 1 / up_
   Band band_{};
   double fromHz_ = 0;
   int half_ = 0, taps_ = 0, phases_ = 0;

@@ -6,7 +6,7 @@
 // several instruction sets can be linked into one library and chosen at run time.
 #pragma once
 
-#include <cstddef>
+#include <string.h>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -55,11 +55,25 @@ static TUBETWIN_INLINE Vector fractional(Vector x) {
 #endif
 }
 
-static TUBETWIN_INLINE float sum(Vector v) {
-  float total = 0;
-  for (int i = 0; i < kLanes; i++) total += v[i];
-  return total;
+// The upper half of the lanes added to the lower one, until four are left.
+typedef float Four __attribute__((vector_size(16)));
+static TUBETWIN_INLINE float sum(Four v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+#if TUBETWIN_LANES > 4
+typedef float Eight __attribute__((vector_size(32)));
+static TUBETWIN_INLINE float sum(Eight v) {
+  Four half[2];
+  memcpy(half, &v, sizeof v);
+  return sum(half[0] + half[1]);
 }
+#endif
+#if TUBETWIN_LANES > 8
+typedef float Sixteen __attribute__((vector_size(64)));
+static TUBETWIN_INLINE float sum(Sixteen v) {
+  Eight half[2];
+  memcpy(half, &v, sizeof v);
+  return sum(half[0] + half[1]);
+}
+#endif
 
 }  // namespace TUBETWIN_ISA
 }  // namespace tubetwin
