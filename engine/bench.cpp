@@ -143,6 +143,18 @@ void addOtherRates(std::vector<Candidate>& all, const Sizes& sizes) {
     }
 }
 
+// Long histories and FiLM's weights in halves.
+void addCompact(std::vector<Candidate>& all, const Sizes& sizes) {
+  const auto& [size, twin] = sizes[0];  // `standard`: the others have no kernel for it
+  Candidate candidate{size + " compact", {}, 64, {}};
+  for (int i = 0; i < kInstances; i++) {
+    auto player = std::make_shared<Player>(twin, tubetwin::chosenKernels(), true);
+    candidate.instances.push_back(
+        inBlocks(64, [player](const float* in, float* out, int n) { player->process(in, out, n); }));
+  }
+  all.push_back(std::move(candidate));
+}
+
 // What the core can do: a `sample` is one vector multiply-add.
 void addPeaks(std::vector<Candidate>& all) {
   [[maybe_unused]] volatile static float sink;
@@ -215,20 +227,21 @@ void print(const Candidate& candidate, const char* comma) {
               candidate.name.c_str(), usual * 1e9, best * 1e9, 1 / (usual * kRateHz), comma);
 }
 
-void printMemory(const Sizes& sizes) {
+void printBytes(const std::string& name, const Player& player, const char* comma) {
   static const char* const names[] = {"delay_lines", "weights", "film", "scratch", "cabinet", "resampler", "padding"};
-  std::printf("  \"bytes\": {");
-  for (std::size_t i = 0; i < sizes.size(); i++) {
-    const Player player(sizes[i].second, tubetwin::chosenKernels());
-    std::size_t total = player.objectBytes();
-    std::printf("%s\n    \"%s\": {", i ? "," : "", sizes[i].first.c_str());
-    for (int part = 0; part < tubetwin::kParts; part++) {
-      std::printf("\"%s\": %zu, ", names[part], player.bytes(static_cast<Part>(part)));
-      total += player.bytes(static_cast<Part>(part));
-    }
-    std::printf("\"player\": %zu, \"total\": %zu}", player.objectBytes(), total);
+  std::size_t total = player.objectBytes();
+  std::printf("\n    \"%s\": {", name.c_str());
+  for (int part = 0; part < tubetwin::kParts; part++) {
+    std::printf("\"%s\": %zu, ", names[part], player.bytes(static_cast<Part>(part)));
+    total += player.bytes(static_cast<Part>(part));
   }
-  std::printf("\n  },\n");
+  std::printf("\"player\": %zu, \"total\": %zu}%s", player.objectBytes(), total, comma);
+}
+
+void printMemory(const Sizes& sizes) {
+  std::printf("  \"bytes\": {");
+  for (const auto& [size, twin] : sizes) printBytes(size, Player(twin, tubetwin::chosenKernels()), ",");
+  printBytes(sizes[0].first + " compact", Player(sizes[0].second, tubetwin::chosenKernels(), true), "\n  },\n");
 }
 
 using Ratios = std::vector<std::pair<std::string, double>>;
@@ -258,6 +271,7 @@ Ratios ratiosOf(const std::vector<Candidate>& all, const Sizes& sizes) {
       ratios.push_back({size + how + " / still", ratio(named(all, size + how), base)});
     ratios.push_back({size + " worst block / median", worstBlock(twin)});
   }
+  ratios.push_back({sizes[0].first + " compact / whole", ratio(named(all, sizes[0].first + " compact"), still(sizes[0].first, 64))});
   if (sizes[0].first == "standard") addLimits(ratios, all);
   for (const char* taps : {"2048", "8192"})
     ratios.push_back({std::string("cabinet ") + taps + " / direct",
@@ -300,6 +314,7 @@ int main(int argc, char** argv) {
   addNetworks(all, sizes);
   addMovingKnobs(all, sizes);
   addOtherRates(all, sizes);
+  addCompact(all, sizes);
   addCabinets(all);
   bench::takeTurns(all, rounds);
   const Ratios ratios = ratiosOf(all, sizes);

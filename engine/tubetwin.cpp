@@ -31,6 +31,7 @@ using tubetwin::Twin;
 namespace {
 
 constexpr double kLargestCheckError = 1e-4;  // docs/twin-file.md
+constexpr double kLargestCompactError = 5e-3;  // the largest, not the mean: halves err by 2e-4 of a value
 constexpr double kCheckWork = 4e9;           // multiply-adds: a monstrous twin still opens in seconds
 
 double workPerSample(const tubetwin::Architecture& shape) {
@@ -84,7 +85,7 @@ Result guarded(Result failed, char* error, std::size_t size, const Work& work) {
 }  // namespace
 
 struct tubetwin_player {
-  tubetwin_player(const Twin& twin, const Kernels& kernels) : player(twin, kernels) {
+  tubetwin_player(const Twin& twin, const Kernels& kernels, bool compact) : player(twin, kernels, compact) {
     checkError = playCheck(player, twin);
     for (std::size_t k = 0; k < twin.knobs.size(); k++) player.setKnob(static_cast<int>(k), normalised(twin.knobs[k]));
     player.reset();
@@ -106,20 +107,21 @@ struct tubetwin_player {
 
 namespace {
 
-std::unique_ptr<tubetwin_player> checked(const Twin& twin, const std::string& name, const Kernels& kernels) {
-  auto player = std::make_unique<tubetwin_player>(twin, kernels);
-  if (player->checkError > kLargestCheckError)
+std::unique_ptr<tubetwin_player> checked(const Twin& twin, const std::string& name, const Kernels& kernels,
+                                         bool compact) {
+  auto player = std::make_unique<tubetwin_player>(twin, kernels, compact);
+  if (player->checkError > (compact ? kLargestCompactError : kLargestCheckError))
     throw BadTwin(name + ": answers its check signal wrongly (error " + std::to_string(player->checkError) +
                   " of the peak); the file is damaged, or from a program that computes something else");
   return player;
 }
 
-tubetwin_player* opened(const Twin& twin, const std::string& name) {
-  return checked(twin, name, tubetwin::chosenKernels()).release();
+tubetwin_player* opened(const Twin& twin, const std::string& name, bool compact) {
+  return checked(twin, name, tubetwin::chosenKernels(), compact).release();
 }
 
 int loaded(tubetwin_player* handle, const Twin& twin, const std::string& name) {
-  const double error = checked(twin, name, handle->player.kernels())->checkError;
+  const double error = checked(twin, name, handle->player.kernels(), handle->player.compact())->checkError;
   handle->player.loadTwin(twin);
   handle->describe(twin);
   handle->checkError = error;
@@ -138,12 +140,16 @@ int loadedCabinet(tubetwin_player* handle, const float* response, std::size_t sa
 }  // namespace
 
 tubetwin_player* tubetwin_open(const char* path, char* error, size_t size) {
-  return guarded<tubetwin_player*>(nullptr, error, size, [&] { return opened(tubetwin::loadTwin(path), path); });
+  return guarded<tubetwin_player*>(nullptr, error, size, [&] { return opened(tubetwin::loadTwin(path), path, false); });
 }
 
 tubetwin_player* tubetwin_open_bytes(const void* bytes, size_t count, const char* name, char* error, size_t size) {
   return guarded<tubetwin_player*>(nullptr, error, size,
-                                   [&] { return opened(tubetwin::readTwin(bytes, count, name), name); });
+                                   [&] { return opened(tubetwin::readTwin(bytes, count, name), name, false); });
+}
+
+tubetwin_player* tubetwin_open_compact(const char* path, char* error, size_t size) {
+  return guarded<tubetwin_player*>(nullptr, error, size, [&] { return opened(tubetwin::loadTwin(path), path, true); });
 }
 
 int tubetwin_load_twin(tubetwin_player* handle, const char* path, char* error, size_t size) {

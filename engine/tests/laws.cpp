@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "alarm.h"
@@ -199,4 +200,59 @@ TEST(the_ledger_is_what_was_allocated) {
     CHECK(player->bytes(Part::cabinet) == 0);
   }
   CHECK(Player(made::twin(made::standard()), chosenKernels()).bytes(Part::delayLines) == 392832);
+}
+
+// What compact players cost: the error's share of the sound's energy (ESR).
+static double compactEsr(const Twin& twin, const Kernels& kernels, bool moving) {
+  Player whole(twin, kernels), compact(twin, kernels, true);
+  const Sound di = made::di(20000);
+  Sound sounds[2];
+  for (Player* player : {&whole, &compact}) {
+    if (moving) player->setKnob(0, 0.9f, 7000);
+    sounds[player == &compact] = play(*player, di, 0);
+  }
+  const double mean = std::accumulate(sounds[0].begin(), sounds[0].end(), 0.0) / static_cast<double>(di.size());
+  double error = 0, energy = 0;
+  for (std::size_t t = 0; t < di.size(); t++) {
+    error += std::pow(sounds[1][t] - static_cast<double>(sounds[0][t]), 2);
+    energy += std::pow(sounds[0][t] - mean, 2);
+  }
+  return error / energy;
+}
+
+TEST(a_compact_player_fits_in_the_delay_lines_alone_and_costs_less_than_a_millionth) {
+  const Twin twin = made::twin(made::standard());
+  for (const Kernels* kernels : kernelsHere()) {
+    const Player compact(twin, *kernels, true), whole(twin, *kernels);
+    std::size_t total = compact.objectBytes();
+    for (int part = 0; part < kParts; part++) total += compact.bytes(static_cast<Part>(part));
+    for (const bool moving : {false, true}) {
+      const double esr = compactEsr(twin, *kernels, moving);
+      CHECK(kernels->halve ? esr > 0 && esr < 1e-6 : esr == 0);  // without halves it is as the others are
+    }
+    if (kernels->halve) CHECK(total <= 392832);
+    CHECK(kernels->halve || compact.bytes(Part::delayLines) == whole.bytes(Part::delayLines));
+  }
+  const Twin small = made::twin(made::nano());  // has no kernel for halves
+  CHECK(compactEsr(small, chosenKernels(), true) == 0);
+}
+
+TEST(a_compact_player_keeps_the_laws) {
+  const Twin twin = made::twin(made::standard());
+  for (const Kernels* kernels : kernelsHere()) {
+    Player player(twin, *kernels, true);
+    player.setKnob(1, 0.9f);
+    player.reset();
+    const Sound quiet = play(player, Sound(9000, 0.0f), 0);
+    const auto [least, most] = std::minmax_element(quiet.begin(), quiet.end());
+    CHECK(*most - *least < 1e-3f);
+    player.reset();
+    const Sound di = made::di(9000), whole = play(player, di, 9000);
+    for (const int block : {1, 64, 333, 0}) {
+      player.reset();
+      CHECK(play(player, di, block) == whole);
+    }
+    player.prepare(48000, 2);
+    CHECK(play(player, di, 64) == whole);
+  }
 }

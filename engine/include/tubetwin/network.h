@@ -4,6 +4,8 @@
 // function in it could be compiled for one of them and then called on a machine that lacks it.
 #pragma once
 
+#include "tubetwin/half.h"
+
 namespace tubetwin {
 
 constexpr int kMaxBlock = 64;     // samples the kernels play at once; longer blocks are cut
@@ -29,6 +31,7 @@ struct Layer {
   int memory;
   int oldest;      // the column of `history` that was written longest ago
   float* history;  // a ring of x[l]: (memory, C) columns, or (C, memory) rows in rows.h
+  Half* halves;    // the same at half precision, instead; columns.h only, and only for long ones
 
   const float* taps;  // (n, C) or (n, C out, C in), as trained
   float* still;       // the taps times gamma: what plays while no knob moves
@@ -69,6 +72,9 @@ struct Fft {
 constexpr int kRun = 8;
 constexpr int kDotStep = 16;
 
+// Whether the history of a layer can be kept in halves: only if no tap of a block reaches into it.
+constexpr int kLeastHalfDilation = kMaxBlock;
+
 // Plays n <= kMaxBlock samples.
 using PlayFunction = void (*)(Network&, const float* in, float* out, int n);
 
@@ -82,6 +88,10 @@ struct Kernels {
   // out (rows) = bias + weight (columns, rows) * in (columns).
   void (*affine)(float* out, const float* weight, const float* bias, const float* in, int rows,
                  int columns);
+
+  // The same with `weight` in halves, and from floats to halves; null where the machine has none.
+  void (*affineHalf)(float* out, const Half* weight, const float* bias, const float* in, int rows, int columns);
+  void (*halve)(Half* to, const float* from, int count);
 
   // out[t] = sum over k of taps[k] * in[t - k], t < n <= kMaxBlock.
   void (*fir)(float* out, const float* in, const float* taps, int count, int n);

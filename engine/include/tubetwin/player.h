@@ -30,10 +30,12 @@ namespace tubetwin {
 class Player {
  public:
   // The twin is not needed afterwards; `kernels` are those of native.h, or chosen at run time. It is
-  // prepared for one channel of the twin's own rate, with the knobs at their defaults. [main-thread]
-  Player(const Twin& twin, const Kernels& kernels) : kernels_(kernels), hostHz_(std::llround(twin.sampleRateHz)) {
+  // prepared for one channel of the twin's own rate, with the knobs at their defaults. `compact`
+  // takes less memory for a little less precision: see wavenet.h. [main-thread]
+  Player(const Twin& twin, const Kernels& kernels, bool compact = false)
+      : kernels_(kernels), compact_(compact), hostHz_(std::llround(twin.sampleRateHz)) {
     const std::uint32_t number = panel_.renew(static_cast<int>(twin.knobs.size()));
-    begin(std::make_unique<Voice>(twin, kernels, hostHz_, sides_, number), nullptr, hostHz_, sides_);
+    begin(std::make_unique<Voice>(twin, kernels, hostHz_, sides_, number, compact), nullptr, hostHz_, sides_);
   }
 
   // The host's sample rate, a whole number, and how many channels it plays: 1, or 2 with an amp
@@ -54,7 +56,7 @@ class Player {
   // fades in. Its knobs stand at their defaults until turned. Raises std::invalid_argument. [main-thread]
   void loadTwin(const Twin& twin) {
     const std::uint32_t number = panel_.number() + 1;
-    auto voice = std::make_unique<Voice>(twin, kernels_, hostHz_, sides_, number);
+    auto voice = std::make_unique<Voice>(twin, kernels_, hostHz_, sides_, number, compact_);
     panel_.renew(static_cast<int>(twin.knobs.size()));
     voices_.hand(std::move(voice));
   }
@@ -134,6 +136,7 @@ class Player {
   int latency() const noexcept { return voices_.newest()->latency(); }
   double hostRateHz() const noexcept { return static_cast<double>(hostHz_); }
   int channels() const noexcept { return sides_; }
+  bool compact() const noexcept { return compact_; }
   long receptiveField() const noexcept { return voices_.newest()->net().receptiveField(); }
   const Architecture& shape() const noexcept { return voices_.newest()->net().shape(); }
   const Kernels& kernels() const noexcept { return kernels_; }
@@ -248,6 +251,7 @@ class Player {
   }
 
   const Kernels& kernels_;
+  const bool compact_;
   std::int64_t hostHz_;
   int sides_ = 1, chunk_ = 0, fade_ = 1;
   Memory memory_;

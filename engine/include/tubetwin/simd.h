@@ -26,6 +26,8 @@
 #define TUBETWIN_ISA native
 #endif
 
+#include "tubetwin/half.h"
+
 #define TUBETWIN_INLINE inline __attribute__((always_inline))
 
 namespace tubetwin {
@@ -38,6 +40,26 @@ typedef float UnalignedVector __attribute__((vector_size(4 * TUBETWIN_LANES), al
 
 static TUBETWIN_INLINE Vector load(const float* p) { return *reinterpret_cast<const UnalignedVector*>(p); }
 static TUBETWIN_INLINE void store(float* p, Vector v) { *reinterpret_cast<UnalignedVector*>(p) = v; }
+
+#if defined(__AVX2__) && defined(__F16C__)
+#define TUBETWIN_HALVES
+// (All lanes are asked for by a mask, because GCC 12 warns of the plain forms for no reason.)
+static TUBETWIN_INLINE Vector load(const Half* p) {
+#if TUBETWIN_LANES == 16
+  return (Vector)_mm512_maskz_cvtph_ps(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#else
+  return (Vector)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#endif
+}
+static TUBETWIN_INLINE void store(Half* p, Vector v) {
+#if TUBETWIN_LANES == 16
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtps_ph(0xFFFF, (__m512)v, _MM_FROUND_TO_NEAREST_INT));
+#else
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+#endif
+}
+#endif
+
 static TUBETWIN_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
 // x - round(x), exact: what is left of a phase counted in periods, in [-0.5, 0.5].

@@ -19,9 +19,9 @@ namespace tubetwin {
 class Side {
  public:
   // [main-thread]
-  Side(const Twin& twin, const Kernels& kernels, std::int64_t hostHz, std::int64_t twinHz) : net_(kernels) {
+  Side(const Twin& twin, const Kernels& kernels, std::int64_t hostHz, std::int64_t twinHz, bool compact) : net_(kernels) {
     const auto place = [&] {
-      net_.place(memory_, twin);
+      net_.place(memory_, twin, compact);
       placeBridge(hostHz, twinHz);
     };
     place();
@@ -96,12 +96,12 @@ class Voice {
  public:
   Voice* nextGone = nullptr;  // see slot.h
 
-  // The knobs stand at their defaults; `number` is the Panel's. Raises std::invalid_argument. [main-thread]
-  Voice(const Twin& twin, const Kernels& kernels, std::int64_t hostHz, int sides, std::uint32_t number)
+  // The knobs stand at their defaults; `number` is the Panel's; `compact`: see wavenet.h. Raises std::invalid_argument. [main-thread]
+  Voice(const Twin& twin, const Kernels& kernels, std::int64_t hostHz, int sides, std::uint32_t number, bool compact)
       : twinHz_(std::llround(twin.sampleRateHz)), hostHz_(hostHz), sides_(sides), number_(number),
         knobCount_(static_cast<int>(twin.knobs.size())) {
     checkRates();
-    for (int s = 0; s < sides; s++) side_[s] = std::make_unique<Side>(twin, kernels, hostHz, twinHz_);
+    for (int s = 0; s < sides; s++) side_[s] = std::make_unique<Side>(twin, kernels, hostHz, twinHz_, compact);
     for (int k = 0; k < knobCount_; k++) {
       const Knob& knob = twin.knobs[k];
       knobs_[k] = static_cast<float>((knob.initial - knob.minimum) / (knob.maximum - knob.minimum));

@@ -19,15 +19,21 @@ class WaveNet {
   explicit WaveNet(const Kernels& kernels) : kernels_(kernels) {}
 
   // Takes the memory that this twin needs. [main-thread]
-  void place(Memory& memory, const Twin& twin) { place(memory, twin.architecture, Film::sizes(twin)); }
+  // `compact` keeps what is large and kept long in halves, where there are fast kernels for it: less
+  // memory for an error of -60 dB and less (docs/numbers.md).
+  void place(Memory& memory, const Twin& twin, bool compact) {
+    place(memory, twin.architecture, Film::sizes(twin), compact && kernels_.halve);
+  }
 
   // The same memory as another network has, to copy. [main-thread]
-  void place(Memory& memory, const WaveNet& like) { place(memory, like.shape(), like.film_.sizes()); }
+  void place(Memory& memory, const WaveNet& like) {
+    place(memory, like.shape(), like.film_.sizes(), like.weights_.compact());
+  }
 
   // Fills the memory placed. [main-thread]
   void load(const Twin& twin) {
     weights_.load(twin, net_);
-    film_.load(twin);
+    film_.load(twin, kernels_);
     choose();
   }
 
@@ -89,9 +95,9 @@ class WaveNet {
   }
 
  private:
-  void place(Memory& memory, const Architecture& shape, const std::vector<Film::Size>& film) {
-    weights_.place(memory, shape);
-    film_.place(memory, film);
+  void place(Memory& memory, const Architecture& shape, const std::vector<Film::Size>& film, bool compact) {
+    weights_.place(memory, shape, compact);
+    film_.place(memory, film, weights_.compact());
     const std::size_t block = static_cast<std::size_t>(kMaxBlock) * shape.channels;
     const bool plain = weights_.layout() == Layout::anyShape;
     net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : (weights_.layout() == Layout::columns16 ? 3 : 7) * block);

@@ -26,13 +26,16 @@ inline Layout layoutOf(const Architecture& shape) {
 class Weights {
  public:
   // Takes the memory of a twin's weights, and of the histories, which the layers point to. [main-thread]
-  void place(Memory& memory, const Architecture& shape) {
+  // `compact`: long histories in halves, if the shape has a kernel for that.
+  void place(Memory& memory, const Architecture& shape, bool compact) {
     shape_ = shape;
     layout_ = layoutOf(shape_);
     const std::size_t L = shape_.layers, C = shape_.channels;
-    std::size_t columns = 0;
-    for (int l = 0; l < shape_.layers; l++) columns += history(l);
+    compact_ = compact && layout_ == Layout::columns16;
+    std::size_t columns = 0, halfColumns = 0;
+    for (int l = 0; l < shape_.layers; l++) (halved(l) ? halfColumns : columns) += history(l);
     histories_ = memory.take<float>(Part::delayLines, columns * C);
+    halves_ = memory.take<Half>(Part::delayLines, halfColumns * C);
     layers_ = memory.take<Layer>(Part::weights, L);
     lift_ = memory.take<float>(Part::weights, C);
     liftBias_ = memory.take<float>(Part::weights, C);
@@ -67,15 +70,20 @@ class Weights {
     network.liftBias = liftBias_;
     const std::size_t C = shape_.channels, taps = tapsSize();
     float* history = histories_;
+    Half* halves = halves_;
     for (int l = 0; l < shape_.layers; l++) {
       Layer& layer = layers_[l];
       const std::size_t at = l * C;
-      layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0, history,
+      layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0,
+               halved(l) ? nullptr : history, halved(l) ? halves : nullptr,
                taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
                gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
                layout_ == Layout::columns16 ? glide_ + 2 * at : nullptr,
                folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
-      history += this->history(l) * C;
+      if (halved(l))
+        halves += this->history(l) * C;
+      else
+        history += this->history(l) * C;
     }
   }
 
@@ -95,6 +103,7 @@ class Weights {
   }
 
   Layout layout() const { return layout_; }
+  bool compact() const { return compact_; }
   // What FiLM's gamma and beta are counted in: (layers, channels).
   const float* unit() const { return unit_; }
   const float* tapsBias() const { return tapsBias_; }
@@ -103,6 +112,7 @@ class Weights {
   static constexpr double kPi = 3.14159265358979323846;
 
   bool folded() const { return layout_ != Layout::anyShape; }
+  bool halved(int l) const { return compact_ && shape_.dilations[l] >= kLeastHalfDilation; }
   std::size_t history(int l) const { return static_cast<std::size_t>(shape_.kernelSize - 1) * shape_.dilations[l]; }
   std::size_t tapsSize() const {
     return static_cast<std::size_t>(shape_.kernelSize) * shape_.channels * (shape_.dense ? shape_.channels : 1);
@@ -139,7 +149,9 @@ class Weights {
 
   Architecture shape_;
   Layout layout_ = Layout::anyShape;
+  bool compact_ = false;
   Layer* layers_ = nullptr;
+  Half* halves_ = nullptr;
   float *histories_ = nullptr, *lift_ = nullptr, *liftBias_ = nullptr;
   float *taps_ = nullptr, *still_ = nullptr, *tapsBias_ = nullptr;
   float *unit_ = nullptr, *alpha_ = nullptr, *mix_ = nullptr, *mixBias_ = nullptr, *head_ = nullptr;
