@@ -227,6 +227,21 @@ void print(const Candidate& candidate, const char* comma) {
               candidate.name.c_str(), usual * 1e9, best * 1e9, 1 / (usual * kRateHz), comma);
 }
 
+// What compact memory costs: the error's share of the sound's energy.
+double compactEsr(const Twin& twin) {
+  Player whole(twin, tubetwin::chosenKernels()), compact(twin, tubetwin::chosenKernels(), true);
+  const std::vector<float> di = made::di(48000);
+  std::vector<float> a(di.size()), b(di.size());
+  whole.process(di.data(), a.data(), static_cast<int>(di.size()));
+  compact.process(di.data(), b.data(), static_cast<int>(di.size()));
+  double error = 0, energy = 0;
+  for (std::size_t t = 0; t < di.size(); t++) {
+    error += (b[t] - a[t]) * (b[t] - a[t]);
+    energy += a[t] * a[t];
+  }
+  return error / energy;
+}
+
 void printBytes(const std::string& name, const Player& player, const char* comma) {
   static const char* const names[] = {"delay_lines", "weights", "film", "scratch", "cabinet", "resampler", "padding"};
   std::size_t total = player.objectBytes();
@@ -318,8 +333,8 @@ int main(int argc, char** argv) {
   addCabinets(all);
   bench::takeTurns(all, rounds);
   const Ratios ratios = ratiosOf(all, sizes);
-  std::printf("{\n  \"instruction_set\": \"%s\",\n  \"rounds\": %d,\n  \"cold_start_ms\": %.2f,\n",
-              tubetwin::chosenKernels().instructionSet, rounds, start);
+  std::printf("{\n  \"instruction_set\": \"%s\",\n  \"rounds\": %d,\n  \"cold_start_ms\": %.2f,\n  \"compact_esr\": %.2e,\n",
+              tubetwin::chosenKernels().instructionSet, rounds, start, compactEsr(sizes[0].second));
   printMemory(sizes);
   printRatios(ratios);
   if (paced > 0) printPaced(sizes, paced);

@@ -48,16 +48,16 @@ int main(int argc, char** argv) {
   player.prepare(44100, 2);
   std::atomic<bool> ends{false};
   std::thread other([&] { control(player, ends); });
-  const std::vector<float> di = made::di(512);
-  std::vector<float> left(512), right(512);
+  const std::vector<float> di = made::di(128);
+  std::vector<float> left(128), right(128);
   const float* const ins[] = {di.data(), di.data()};
   float* const outs[] = {left.data(), right.data()};
   const auto start = std::chrono::steady_clock::now();
   long blocks = 0;
   bool finite = true;
   for (; std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < seconds; blocks++) {
-    player.setKnob(static_cast<int>(blocks % 5), static_cast<float>(blocks % 11) / 10, static_cast<int>(blocks % 700));
-    player.process(ins, outs, static_cast<int>(1 + blocks * 37 % 512));
+    player.setKnob(static_cast<int>(blocks % 5), static_cast<float>(blocks % 11) / 10, static_cast<int>(blocks % 200));
+    player.process(ins, outs, static_cast<int>(1 + blocks * 37 % 128));
     if (blocks % 997 == 0) player.reset();
     finite = finite && std::isfinite(left[0]) && std::isfinite(right[0]);
   }

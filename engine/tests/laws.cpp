@@ -109,36 +109,6 @@ TEST(latency_is_none_and_the_receptive_field_as_declared) {
   CHECK(measureReach(made::standard(), chosenKernels()).receptiveField == 6139);
 }
 
-// The peak of the fourth difference, which a click makes large, around a move.
-static double click(const Twin& twin, int ramp, int stairs) {
-  Player player(twin, chosenKernels());
-  player.setRamp(ramp);
-  Sound di(9600);
-  for (std::size_t t = 0; t < di.size(); t++) di[t] = 0.5f * std::sin(2 * 3.14159265f * 220 / 48000 * t);
-  Sound out(di.size());
-  for (std::size_t t = 0; t < di.size(); t += 64) {
-    const int stair = static_cast<int>(t / 64) - 100;
-    if (stair >= 0 && stair < stairs)
-      for (int k = 0; k < 4; k++) player.setKnob(k, 0.5f + 0.4f * static_cast<float>(stair + 1) / stairs);
-    player.process(di.data() + t, out.data() + t, 64);
-  }
-  double peak = 0;
-  for (std::size_t t = 6300; t + 4 < out.size(); t++)
-    peak = std::max(peak, std::abs(out[t] - 4.0 * out[t + 1] + 6.0 * out[t + 2] - 4.0 * out[t + 3] + out[t + 4]));
-  return peak;
-}
-
-TEST(a_moving_knob_never_clicks) {
-  for (const Twin& twin : twins()) {
-    const double still = click(twin, 0, 0), jump = click(twin, 0, 1), stairs = click(twin, 0, 15);
-    const double glide = click(twin, 960, 1);
-    CHECK(glide < 4 * still);
-    CHECK(glide < jump / 100);
-    CHECK(stairs > 20 * glide);  // folding anew every 64 samples would be heard
-    CHECK(jump > 10 * still);   // the measure hears clicks
-  }
-}
-
 TEST(nonsense_in_the_input_is_silence_and_leaves_no_trace) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const Twin& twin : twins()) {

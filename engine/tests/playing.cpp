@@ -22,14 +22,6 @@ constexpr int kFade = 960;  // samples: 20 ms
 
 Sound rest(const Sound& sound, std::size_t from) { return Sound(sound.begin() + from, sound.end()); }
 
-// The largest fourth difference, which a click makes large.
-double click(const Sound& sound, std::size_t from, std::size_t to) {
-  double peak = 0;
-  for (std::size_t t = from; t + 4 < std::min(to, sound.size()); t++)
-    peak = std::max(peak, std::abs(sound[t] - 4.0 * sound[t + 1] + 6.0 * sound[t + 2] - 4.0 * sound[t + 3] + sound[t + 4]));
-  return peak;
-}
-
 // Plays `di`; at sample `at` (between blocks) does something.
 template <class Act>
 Sound playAnd(Player& player, const Sound& di, std::size_t at, const Act& act) {
@@ -51,7 +43,7 @@ TEST(another_twin_takes_over_without_a_click_and_without_a_trace) {
   const std::size_t listens = 9000 + always.receptiveField(), arrived = listens + kFade + 1;
   CHECK(Sound(sound.begin(), sound.begin() + listens) == Sound(old.begin(), old.begin() + listens));
   CHECK(rest(sound, arrived) == rest(truth, arrived));
-  CHECK(click(sound, 9000, 24000) < 3 * std::max(click(old, 9000, 24000), click(truth, 9000, 24000)));
+  CHECK(roughest(sound, 9000, 24000) < 3 * std::max(roughest(old, 9000, 24000), roughest(truth, 9000, 24000)));
   for (std::size_t t = listens; t < arrived; t++)
     CHECK(sound[t] >= std::min(old[t], truth[t]) - 1e-6 && sound[t] <= std::max(old[t], truth[t]) + 1e-6);
 }
@@ -67,7 +59,7 @@ TEST(another_cabinet_takes_over_without_a_click) {
   const Sound sound = playAnd(player, di, 9000, [&] { player.loadCabinet(b.data(), 700); });
   CHECK(furthest(Sound(sound.begin(), sound.begin() + 9700), Sound(old.begin(), old.begin() + 9700)) == 0);
   CHECK(furthest(rest(sound, 9700 + kFade), rest(truth, 9700 + kFade)) < 3e-6);
-  CHECK(click(sound, 9000, 20000) < 3 * std::max(click(old, 9000, 20000), click(truth, 9000, 20000)));
+  CHECK(roughest(sound, 9000, 20000) < 3 * std::max(roughest(old, 9000, 20000), roughest(truth, 9000, 20000)));
   const Sound bare = playAnd(player, di, 9000, [&] { player.loadCabinet(nullptr, 0); });
   Player none(twin, chosenKernels());
   play(none, di, 0);
@@ -155,7 +147,7 @@ TEST(gains_are_gains_and_glide) {
   for (std::size_t t = 5001 + kFade; t < di.size(); t++) CHECK(std::abs(louder[t] - 1.9952623f * plain[t]) < 1e-5f);
   Sound jump = plain;
   for (std::size_t t = 5001; t < jump.size(); t++) jump[t] *= 1.9952623f;
-  CHECK(click(louder, 4900, 12000) < click(jump, 4900, 12000) / 1000);
+  CHECK(roughest(louder, 4900, 12000) < roughest(jump, 4900, 12000) / 1000);
   player.setOutput(HUGE_VALF);
   player.setOutput(0);
   player.setInput(std::nanf(""));  // nonsense changes nothing
@@ -174,7 +166,7 @@ TEST(bypass_is_the_di_itself_and_does_not_click) {
     const Sound sound = playAnd(player, di, 5000, [&] { player.setBypass(true); });
     const int late = player.latency();
     for (std::size_t t = 5000 + kFade; t < di.size(); t++) CHECK(sound[t] == di[t - late]);
-    CHECK(click(sound, 4000, 12000) < 3 * std::max(click(wet, 4000, 12000), click(di, 4000, 12000)));
+    CHECK(roughest(sound, 4000, 12000) < 3 * std::max(roughest(wet, 4000, 12000), roughest(di, 4000, 12000)));
     player.reset();
     const Sound back = playAnd(player, di, 5000, [&] { player.setBypass(false); });
     CHECK(rest(back, 5000 + kFade) == rest(wet, 5000 + kFade));

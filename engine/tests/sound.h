@@ -46,3 +46,11 @@ inline Sound decaying(int taps) {
   for (int k = 0; k < taps; k++) response[k] *= 0.1f * std::exp(-6.0f * k / taps);
   return response;
 }
+
+// The peak of the fourth difference, which a click makes large, from sample `from` up to `to`.
+inline double roughest(const Sound& sound, std::size_t from, std::size_t to) {
+  double peak = 0;
+  for (std::size_t t = from; t + 4 < std::min(to, sound.size()); t++)
+    peak = std::max(peak, std::abs(sound[t] - 4.0 * sound[t + 1] + 6.0 * sound[t + 2] - 4.0 * sound[t + 3] + sound[t + 4]));
+  return peak;
+}
