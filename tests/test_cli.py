@@ -261,4 +261,4 @@ def test_a_full_disk_leaves_nothing(di: Path, tmp_path: Path) -> None:
 def test_what_is_no_session_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", tmp_path, "-o", tmp_path / "a.twin") == 2
     assert run("evaluate", "nano", tmp_path / "nowhere") == 2
-    assert "is not a session" in capsys.readouterr().err
+    assert "is no session folder" in capsys.readouterr().err

@@ -192,7 +192,7 @@ def test_moving_knobs_can_be_rendered() -> None:
     sweep = np.linspace(0, 10, len(di))
     sound = render(file, di, {"Volume": sweep, "Bräss": 0.5})
     steady = render(file, di, {"Volume": 0, "Bräss": 0.5})
-    assert abs(sound[0] - steady[0]) < 1e-6
+    assert abs(sound[0] - steady[0]) < 1e-5  # gliding, FiLM is not folded: it rounds otherwise
     assert np.abs(sound - steady)[-1000:].max() > 0.1 * np.abs(steady).max()
     with pytest.raises(BadInput, match="Volume moves over"):
         render(file, di, {"Volume": sweep[:-1]})

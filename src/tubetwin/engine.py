@@ -278,7 +278,8 @@ def render(
         out = np.empty_like(samples)
         for t in range(0, len(samples), step):
             block = slice(t, t + step)
-            player.set({name: float(values[block][-1]) for name, values in moving.items()})
+            if moving:  # a glide, even to where the knobs stand, rounds otherwise than rest
+                player.set({name: float(values[block][-1]) for name, values in moving.items()})
             out[block] = player.process(samples[block])
             if progress and t % player.sample_rate_hz < step:
                 progress((t + step) / len(samples))
