@@ -1,4 +1,8 @@
 // The laws of reading: whatever the bytes are, a twin, a sound or a refusal comes out, never anything else.
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +13,8 @@
 #include "tubetwin/wav.h"
 
 using namespace tubetwin;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);  // fuzz.cpp
 
 namespace {
 
@@ -182,4 +188,14 @@ TEST(a_broken_wav_file_says_what_is_wrong) {
   CHECK(wavRefusal(wav(1, 16, 0, "ab")).find("no channels") != std::string::npos);
   CHECK(wavRefusal(wav(3, 32, 1, number(0x7FC00000, 4))).find("not finite") != std::string::npos);
   CHECK(wavRefusal(good.substr(0, good.size() - 2)).find("cut short") != std::string::npos);
+}
+
+TEST(what_the_fuzzer_once_found_interesting_stays_harmless) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TUBETWIN_CORPUS)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    count += LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()) == 0;
+  }
+  CHECK(count > 50);
 }
