@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web test test-tools lint bench bench-web screenshots engine-tests twins clean
+.PHONY: help setup demo web test test-tools lint bench bench-web screenshots engine-tests sanitize fuzz twins clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,10 +50,28 @@ engine-tests: setup
 	@cmake --build build/tests -j2 >> build/tests.log || (cat build/tests.log; exit 1)
 	@ctest --test-dir build/tests --output-on-failure
 
-bench: setup  ## the engine's benchmarks, as JSON on standard output
+sanitize: setup  ## the engine's tests under the address and undefined-behaviour sanitizers, 10 s of threads under the thread sanitizer
+	@cmake -S . -B build/asan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON -DTUBETWIN_SANITIZE=address,undefined > build/asan.log
+	@cmake --build build/asan -j2 --target engine_tests >> build/asan.log || (cat build/asan.log; exit 1)
+	@build/asan/engine_tests
+	@cmake -S . -B build/tsan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON -DTUBETWIN_SANITIZE=thread > build/tsan.log
+	@cmake --build build/tsan -j2 --target engine_hammer >> build/tsan.log || (cat build/tsan.log; exit 1)
+	@build/tsan/engine_hammer 10
+
+# What libFuzzer finds interesting goes to build/; the seeds it starts from are kept.
+FUZZ_SECONDS := 600
+fuzz: setup  ## ten minutes of random files against everything that reads files (needs clang)
+	@./scripts/need.sh fuzz
+	@cmake -S . -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_SANITIZE=fuzzer,address,undefined > build/fuzz.log
+	@cmake --build build/fuzz -j2 --target engine_fuzz >> build/fuzz.log || (cat build/fuzz.log; exit 1)
+	@mkdir -p build/corpus
+	@build/fuzz/engine_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=10 -rss_limit_mb=2000 -print_final_stats=1 build/corpus engine/tests/corpus
+
+BENCH := --rounds 100 --paced 100000
+bench: setup  ## the engine's benchmarks: JSON on standard output, a table besides (four minutes; alone on the machine)
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
 	@cmake --build build/tests -j2 --target tubetwin_bench >> build/tests.log || (cat build/tests.log; exit 1)
-	@build/tests/tubetwin_bench
+	@build/tests/tubetwin_bench $(BENCH)
 
 bench-web: test-tools web  ## the engine in WebAssembly against the native one, and the first sound
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log

@@ -1,9 +1,10 @@
 /* The C door to the engine: load a twin, turn its knobs, play.
  *
  * Functions that can fail return null, or less than 0, and write one sentence into `error`, cut to
- * `error_size` bytes. Threads: `process` and `reset` belong to the audio thread and never allocate,
- * lock or wait; `set_knob` and `set_ramp` may come from any thread; the rest must not run while a
- * block is played. */
+ * `error_size` bytes. Threads: `process`, `process_channels`, `set_knob_at` and `reset` belong to the
+ * audio thread and never allocate, free, lock or wait. The other `set_` may come from any thread.
+ * `load_`, `collect` and what tells something belong to one other thread at a time, and may run while
+ * a block is played; only `prepare` and `close` must not. */
 #ifndef TUBETWIN_H
 #define TUBETWIN_H
 
@@ -20,6 +21,9 @@ typedef struct tubetwin_player tubetwin_player;
 tubetwin_player* tubetwin_open(const char* path, char* error, size_t error_size);
 tubetwin_player* tubetwin_open_bytes(const void* bytes, size_t size, const char* name, char* error,
                                      size_t error_size);
+/* The same with less memory: what is large and kept long is kept in half precision, where that has a
+ * fast kernel. The error is below 1e-6 of the sound's energy. */
+tubetwin_player* tubetwin_open_compact(const char* path, char* error, size_t error_size);
 void tubetwin_close(tubetwin_player*);
 
 /* What the twin says of itself: the JSON object of docs/twin-file.md. */
@@ -38,17 +42,49 @@ double tubetwin_knob_default(const tubetwin_player*, int knob);
 void tubetwin_set_knob(tubetwin_player*, int knob, float normalised);
 void tubetwin_set_ramp(tubetwin_player*, int samples);
 
-/* An impulse response at the twin's sample rate, up to 2 s; 0 samples: none. Returns 0 or -1. */
+/* The same at a sample of the block to come, or of a later one. Returns 0, or -1 if 128 wait. */
+int tubetwin_set_knob_at(tubetwin_player*, int knob, float normalised, int sample);
+
+/* Gains before the gate and behind the cabinet, 0 dB at first; what is quieter than the gate's
+ * threshold (dB of full scale; -INFINITY, as at first: nothing) is shut off before the twin hears it;
+ * bypass lets the DI through as it is. All glide in 20 ms. */
+void tubetwin_set_input_db(tubetwin_player*, float db);
+void tubetwin_set_output_db(tubetwin_player*, float db);
+void tubetwin_set_gate_db(tubetwin_player*, float db);
+void tubetwin_set_bypass(tubetwin_player*, int on);
+
+/* The host's sample rate and how many channels it plays: 1, or 2 with an amp each; until then, 1 at
+ * the twin's rate. Ends with a reset. Returns 0 or -1. */
+int tubetwin_prepare(tubetwin_player*, double host_rate_hz, int channels, char* error, size_t error_size);
+
+/* Another twin takes over while playing: it listens for as long as it remembers, then fades in within
+ * 20 ms. Its knobs stand at their defaults; from now on knobs are its knobs. Returns 0, or -1 and
+ * everything is as before. */
+int tubetwin_load_twin(tubetwin_player*, const char* path, char* error, size_t error_size);
+int tubetwin_load_twin_bytes(tubetwin_player*, const void* bytes, size_t size, const char* name, char* error,
+                             size_t error_size);
+
+/* Another impulse response takes over in the same way, up to 2 s long; 0 samples: none. At the twin's
+ * sample rate, at another, or from a WAV file. Returns 0, or -1 and everything is as before. */
 int tubetwin_load_cabinet(tubetwin_player*, const float* response, long samples, char* error,
                           size_t error_size);
+int tubetwin_load_cabinet_at(tubetwin_player*, const float* response, long samples, double rate_hz, char* error,
+                             size_t error_size);
+int tubetwin_load_cabinet_wav(tubetwin_player*, const char* path, char* error, size_t error_size);
 
-/* Plays any number of samples; in and out may be the same. */
+/* Gives back the memory of what was replaced; otherwise that waits for the next load. */
+void tubetwin_collect(tubetwin_player*);
+
+/* Plays any number of samples; in and out may be the same. If there are two channels, both hear it. */
 void tubetwin_process(tubetwin_player*, const float* in, float* out, long samples);
+/* The same with a row of samples for each channel. */
+void tubetwin_process_channels(tubetwin_player*, const float* const* in, float* const* out, int samples);
 
-/* Forgets all that was played: silence was for ever, the knobs always stood where they stand. */
+/* Forgets all that was played: silence was for ever, everything always stood where it stands, and what
+ * was loaded last plays. */
 void tubetwin_reset(tubetwin_player*);
 
-/* Samples that the engine adds, as it says of itself: 0. */
+/* Samples that the engine adds, of the host's rate, as it says of itself: 0 at the twin's own rate. */
 int tubetwin_latency(const tubetwin_player*);
 
 /* The largest error on the check signal when the twin was opened, relative to its peak. */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the build needs from the system: installed where we may, named where we may not.
 # With "tests", also what only the tests need: a browser, and an audio server that needs no card.
+# With "fuzz", what `make fuzz` needs.
 set -eu
 packages=""
 command -v g++ > /dev/null || packages="$packages g++"
@@ -16,6 +17,11 @@ if [ "${1:-}" = tests ]; then
   command -v chromium > /dev/null || command -v chromium-browser > /dev/null || packages="$packages chromium"
   command -v jackd > /dev/null || packages="$packages jackd2"
   [ -d /usr/share/fonts/truetype/liberation ] || packages="$packages fonts-liberation"
+fi
+if [ "${1:-}" = fuzz ]; then
+  command -v clang++ > /dev/null || packages="$packages clang"
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |
+    clang++ -x c++ -fsanitize=fuzzer,address - -o /dev/null 2> /dev/null || packages="$packages libclang-rt-dev"
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

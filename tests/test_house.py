@@ -24,6 +24,20 @@ def test_playing_loads_neither_torch_nor_scipy_nor_matplotlib() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_engine_stays_readable() -> None:
+    """No file over 400 lines, no function over 60; that headers compile alone, CMake sees to."""
+    for path in [p for p in (ROOT / "engine").rglob("*") if p.suffix in {".h", ".cpp"}]:
+        lines = path.read_text("utf-8").splitlines()
+        assert len(lines) <= 400, f"{path.name}: {len(lines)} lines"
+        opened: dict[int, int] = {}  # indent -> line where a function began
+        for number, line in enumerate(lines):
+            indent = len(line) - len(line.lstrip())
+            if re.search(r"\)[^;]*\{$", line) and not line.lstrip().startswith(("for", "if", "//")):
+                opened[indent] = number
+            if line.strip() == "}" and (start := opened.pop(indent, None)) is not None:
+                assert number - start < 60, f"{path.name}:{start + 1}: {number - start} lines"
+
+
 def test_no_room_is_called_utils() -> None:
     vague = {"utils", "core", "common", "helpers", "misc"}
     names = {path.stem for path in [*(ROOT / "src" / "tubetwin").rglob("*.py"), *HEADERS]}

@@ -1,4 +1,4 @@
-// Stands in front of malloc, free, pthread_mutex_lock and write (through the linker's --wrap) and
+// Stands in front of malloc, free, pthread_mutex_lock, write and throw (through the linker's --wrap) and
 // of operator new and delete.
 #include "alarm.h"
 
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <typeinfo>
 
 namespace {
 
@@ -79,6 +80,12 @@ int __real_pthread_mutex_lock(pthread_mutex_t*);
 int __wrap_pthread_mutex_lock(pthread_mutex_t* mutex) {
   ring();
   return __real_pthread_mutex_lock(mutex);
+}
+void __real___cxa_throw(void*, std::type_info*, void (*)(void*)) __attribute__((noreturn));
+void __wrap___cxa_throw(void* thrown, std::type_info* type, void (*destroy)(void*)) __attribute__((noreturn));
+void __wrap___cxa_throw(void* thrown, std::type_info* type, void (*destroy)(void*)) {
+  ring();
+  __real___cxa_throw(thrown, type, destroy);
 }
 ssize_t __real_write(int, const void*, std::size_t);
 ssize_t __wrap_write(int file, const void* bytes, std::size_t size) {

@@ -1,4 +1,4 @@
-// Counts what an audio thread must never do: taking memory, giving it back, locking, writing.
+// Counts what an audio thread must never do: taking memory, giving it back, locking, writing, throwing.
 #pragma once
 
 namespace alarm_bell {

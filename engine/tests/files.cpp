@@ -1,4 +1,8 @@
-// The laws of reading: whatever the bytes are, a twin or a refusal comes out, never anything else.
+// The laws of reading: whatever the bytes are, a twin, a sound or a refusal comes out, never anything else.
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -6,8 +10,11 @@
 #include "check.h"
 #include "made.h"
 #include "tubetwin/twin_file.h"
+#include "tubetwin/wav.h"
 
 using namespace tubetwin;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);  // fuzz.cpp
 
 namespace {
 
@@ -76,6 +83,34 @@ std::string refusal(const std::string& bytes) {
   }
 }
 
+// Little endian.
+std::string number(std::uint64_t value, int bytes) {
+  std::string text;
+  for (int i = 0; i < bytes; i++) text += static_cast<char>(value >> 8 * i & 0xFF);
+  return text;
+}
+
+// A WAV file of one or more channels at 44.1 kHz, with a chunk of odd length before the sound.
+std::string wav(int coding, int bits, int channels, const std::string& data) {
+  const std::string format = number(coding, 2) + number(channels, 2) + number(44100, 4) +
+                             number(44100 * channels * bits / 8, 4) + number(channels * bits / 8, 2) + number(bits, 2);
+  return "RIFF" + number(36 + 12 + data.size(), 4) + "WAVEfmt " + number(16, 4) + format + "LIST" + number(3, 4) +
+         std::string("abc\0", 4) + "data" + number(data.size(), 4) + data;
+}
+
+std::string wavRefusal(const std::string& bytes) {
+  try {
+    WavReader::read(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    return "";
+  } catch (const BadWav& error) {
+    return error.what();
+  }
+}
+
+std::vector<float> wavSamples(const std::string& bytes) {
+  return WavReader::read(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()).samples;
+}
+
 std::string jsonFault(const std::string& text) {
   try {
     JsonReader(text).read();
@@ -130,4 +165,37 @@ TEST(json_is_read_strictly) {
     CHECK(!jsonFault(bad).empty());
   const std::string deep(40, '[');
   CHECK(jsonFault(deep).find("nested too deep") != std::string::npos);
+}
+
+TEST(a_response_is_read_from_every_usual_wav_file) {
+  const std::vector<float> truth = {0.5f, -0.25f};
+  CHECK(wavSamples(wav(1, 8, 1, number(192, 1) + number(96, 1))) == truth);
+  CHECK(wavSamples(wav(1, 16, 1, number(0x4000, 2) + number(0xE000, 2))) == truth);
+  CHECK(wavSamples(wav(1, 24, 1, number(0x400000, 3) + number(0xE00000, 3))) == truth);
+  CHECK(wavSamples(wav(1, 32, 1, number(0x40000000, 4) + number(0xE0000000, 4))) == truth);
+  CHECK(wavSamples(wav(3, 32, 1, number(0x3F000000, 4) + number(0xBE800000, 4))) == truth);
+  CHECK(wavSamples(wav(3, 64, 1, number(0x3FE0000000000000, 8) + number(0xBFD0000000000000, 8))) == truth);
+  const std::string stereo = wav(1, 16, 2, number(0x4000, 2) + number(1, 2) + number(0xE000, 2) + number(2, 2));
+  CHECK(wavSamples(stereo) == truth);
+}
+
+TEST(a_broken_wav_file_says_what_is_wrong) {
+  const std::string good = wav(1, 16, 1, number(0x4000, 2) + number(0xE000, 2));
+  CHECK(wavRefusal(good).empty());
+  for (std::size_t size = 0; size < good.size(); size++) CHECK(!wavRefusal(good.substr(0, size)).empty());
+  CHECK(wavRefusal("RIFX").find("not a WAV") != std::string::npos);
+  CHECK(wavRefusal(wav(2, 4, 1, "ab")).find("coded as number 2 with 4 bits") != std::string::npos);
+  CHECK(wavRefusal(wav(1, 16, 0, "ab")).find("no channels") != std::string::npos);
+  CHECK(wavRefusal(wav(3, 32, 1, number(0x7FC00000, 4))).find("not finite") != std::string::npos);
+  CHECK(wavRefusal(good.substr(0, good.size() - 2)).find("cut short") != std::string::npos);
+}
+
+TEST(what_the_fuzzer_once_found_interesting_stays_harmless) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TUBETWIN_CORPUS)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    count += LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()) == 0;
+  }
+  CHECK(count > 50);
 }

@@ -1,63 +1,20 @@
 // The laws of playing: what holds for every twin, block and instruction set.
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "alarm.h"
 #include "check.h"
 #include "dispatch.h"
 #include "made.h"
+#include "sound.h"
 #include "tubetwin/player.h"
 #include "tubetwin/probe.h"
 
 using namespace tubetwin;
-using Sound = std::vector<float>;
-
-namespace {
-
-// The sizes that have kernels of their own, and two that have not.
-std::vector<Twin> twins() {
-  Architecture odd = made::shape(5, true, true, 1);
-  odd.kernelSize = 4;
-  Architecture uneven = made::shape(16, false, true, 1);
-  const int dilations[] = {1, 3, 63, 64, 65, 7, 100, 129, 31, 500};
-  std::copy(std::begin(dilations), std::end(dilations), uneven.dilations);
-  std::vector<Twin> all;
-  for (const Architecture& shape : {made::standard(), made::lite(), made::nano(), odd, uneven})
-    all.push_back(made::twin(shape));
-  return all;
-}
-
-Sound play(Player& player, const Sound& di, int block) {
-  made::Random random(7);
-  Sound out(di.size());
-  for (std::size_t t = 0; t < di.size();) {
-    const int wish = block ? block : 1 + static_cast<int>(75 * (random() + 1));  // 0: random
-    const int n = static_cast<int>(std::min<std::size_t>(wish, di.size() - t));
-    player.process(di.data() + t, out.data() + t, n);
-    t += n;
-  }
-  return out;
-}
-
-double furthest(const Sound& a, const Sound& b) {
-  double most = 0;
-  for (std::size_t t = 0; t < a.size(); t++) most = std::max(most, std::abs(static_cast<double>(a[t]) - b[t]));
-  return most;
-}
-
-Sound decaying(int taps) {
-  Sound response = made::di(taps, 5);
-  for (int k = 0; k < taps; k++) response[k] *= 0.1f * std::exp(-6.0f * k / taps);
-  return response;
-}
-
-}  // namespace
 
 TEST(block_size_never_changes_the_sound) {
   const Sound response = decaying(3000);
@@ -152,36 +109,6 @@ TEST(latency_is_none_and_the_receptive_field_as_declared) {
   CHECK(measureReach(made::standard(), chosenKernels()).receptiveField == 6139);
 }
 
-// The peak of the fourth difference, which a click makes large, around a move.
-static double click(const Twin& twin, int ramp, int stairs) {
-  Player player(twin, chosenKernels());
-  player.setRamp(ramp);
-  Sound di(9600);
-  for (std::size_t t = 0; t < di.size(); t++) di[t] = 0.5f * std::sin(2 * 3.14159265f * 220 / 48000 * t);
-  Sound out(di.size());
-  for (std::size_t t = 0; t < di.size(); t += 64) {
-    const int stair = static_cast<int>(t / 64) - 100;
-    if (stair >= 0 && stair < stairs)
-      for (int k = 0; k < 4; k++) player.setKnob(k, 0.5f + 0.4f * static_cast<float>(stair + 1) / stairs);
-    player.process(di.data() + t, out.data() + t, 64);
-  }
-  double peak = 0;
-  for (std::size_t t = 6300; t + 4 < out.size(); t++)
-    peak = std::max(peak, std::abs(out[t] - 4.0 * out[t + 1] + 6.0 * out[t + 2] - 4.0 * out[t + 3] + out[t + 4]));
-  return peak;
-}
-
-TEST(a_moving_knob_never_clicks) {
-  for (const Twin& twin : twins()) {
-    const double still = click(twin, 0, 0), jump = click(twin, 0, 1), stairs = click(twin, 0, 15);
-    const double glide = click(twin, 960, 1);
-    CHECK(glide < 4 * still);
-    CHECK(glide < jump / 100);
-    CHECK(stairs > 20 * glide);  // folding anew every 64 samples would be heard
-    CHECK(jump > 10 * still);   // the measure hears clicks
-  }
-}
-
 TEST(nonsense_in_the_input_is_silence_and_leaves_no_trace) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const Twin& twin : twins()) {
@@ -224,47 +151,9 @@ TEST(denormals_are_flushed_and_the_host_gets_its_mode_back) {
 #endif
 }
 
-TEST(the_alarm_rings) {
-  const auto rings = [](auto forbidden) {
-    alarm_bell::start();
-    forbidden();
-    return alarm_bell::stop() > 0;
-  };
-  volatile std::size_t size = 100;
-  void* volatile memory = nullptr;
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  CHECK(rings([&] { memory = std::malloc(size); }));
-  CHECK(rings([&] { std::free(memory); }));
-  CHECK(rings([&] { memory = ::operator new(size); }));
-  CHECK(rings([&] { ::operator delete(memory); }));
-  CHECK(rings([&] { memory = ::operator new(size, std::align_val_t(64)); }));
-  CHECK(rings([&] { ::operator delete(memory, std::align_val_t(64)); }));
-  CHECK(rings([&] { pthread_mutex_lock(&mutex); }));
-  CHECK(rings([&] { CHECK(write(STDOUT_FILENO, "", 0) == 0); }));
-  CHECK(!rings([] {}));
-}
-
-TEST(process_neither_allocates_nor_frees_nor_locks_nor_writes) {
-  const Sound response = decaying(6000), di = made::di(6000);
-  for (const Kernels* kernels : kernelsHere())
-    for (const Twin& twin : twins()) {
-      Player player(twin, *kernels);
-      player.loadCabinet(response.data(), static_cast<int>(response.size()));
-      Sound out(di.size());
-      alarm_bell::start();
-      for (int t = 0; t + 100 <= 6000; t += 100) {
-        player.setKnob(t / 100 % 4, static_cast<float>(t % 1000) / 1000);
-        player.process(di.data() + t, out.data() + t, 100);
-      }
-      player.reset();
-      player.process(di.data(), out.data(), 6000);
-      CHECK(alarm_bell::stop() == 0);
-    }
-}
-
 TEST(the_ledger_is_what_was_allocated) {
   const auto sum = [](const Player& player) {
-    std::size_t total = sizeof(Player);
+    std::size_t total = player.objectBytes();
     for (int part = 0; part < kParts; part++) total += player.bytes(static_cast<Part>(part));
     return static_cast<long>(total);
   };
@@ -281,4 +170,59 @@ TEST(the_ledger_is_what_was_allocated) {
     CHECK(player->bytes(Part::cabinet) == 0);
   }
   CHECK(Player(made::twin(made::standard()), chosenKernels()).bytes(Part::delayLines) == 392832);
+}
+
+// What compact players cost: the error's share of the sound's energy (ESR).
+static double compactEsr(const Twin& twin, const Kernels& kernels, bool moving) {
+  Player whole(twin, kernels), compact(twin, kernels, true);
+  const Sound di = made::di(20000);
+  Sound sounds[2];
+  for (Player* player : {&whole, &compact}) {
+    if (moving) player->setKnob(0, 0.9f, 7000);
+    sounds[player == &compact] = play(*player, di, 0);
+  }
+  const double mean = std::accumulate(sounds[0].begin(), sounds[0].end(), 0.0) / static_cast<double>(di.size());
+  double error = 0, energy = 0;
+  for (std::size_t t = 0; t < di.size(); t++) {
+    error += std::pow(sounds[1][t] - static_cast<double>(sounds[0][t]), 2);
+    energy += std::pow(sounds[0][t] - mean, 2);
+  }
+  return error / energy;
+}
+
+TEST(a_compact_player_fits_in_the_delay_lines_alone_and_costs_less_than_a_millionth) {
+  const Twin twin = made::twin(made::standard());
+  for (const Kernels* kernels : kernelsHere()) {
+    const Player compact(twin, *kernels, true), whole(twin, *kernels);
+    std::size_t total = compact.objectBytes();
+    for (int part = 0; part < kParts; part++) total += compact.bytes(static_cast<Part>(part));
+    for (const bool moving : {false, true}) {
+      const double esr = compactEsr(twin, *kernels, moving);
+      CHECK(kernels->halve ? esr > 0 && esr < 1e-6 : esr == 0);  // without halves it is as the others are
+    }
+    if (kernels->halve) CHECK(total <= 392832);
+    CHECK(kernels->halve || compact.bytes(Part::delayLines) == whole.bytes(Part::delayLines));
+  }
+  const Twin small = made::twin(made::nano());  // has no kernel for halves
+  CHECK(compactEsr(small, chosenKernels(), true) == 0);
+}
+
+TEST(a_compact_player_keeps_the_laws) {
+  const Twin twin = made::twin(made::standard());
+  for (const Kernels* kernels : kernelsHere()) {
+    Player player(twin, *kernels, true);
+    player.setKnob(1, 0.9f);
+    player.reset();
+    const Sound quiet = play(player, Sound(9000, 0.0f), 0);
+    const auto [least, most] = std::minmax_element(quiet.begin(), quiet.end());
+    CHECK(*most - *least < 1e-3f);
+    player.reset();
+    const Sound di = made::di(9000), whole = play(player, di, 9000);
+    for (const int block : {1, 64, 333, 0}) {
+      player.reset();
+      CHECK(play(player, di, block) == whole);
+    }
+    player.prepare(48000, 2);
+    CHECK(play(player, di, 64) == whole);
+  }
 }

@@ -65,6 +65,18 @@ inline tubetwin::Twin twin(const tubetwin::Architecture& shape, int hidden = 32)
   return twin;
 }
 
+// A twin that is a wire: what goes in comes out, to 1e-6 of its square.
+inline tubetwin::Twin wire(double rateHz = 48000) {
+  tubetwin::Twin twin;
+  tubetwin::Architecture& shape = twin.architecture;
+  shape.channels = shape.kernelSize = shape.layers = shape.dilations[0] = 1;
+  twin.sampleRateHz = rateHz;
+  twin.lift = twin.taps = twin.head = {1};
+  twin.liftBias = twin.tapsBias = {0};
+  twin.alpha = {1e-6f};
+  return twin;
+}
+
 // Noise in bursts over a low string.
 inline std::vector<float> di(int samples, std::uint64_t seed = 1) {
   Random random(seed);

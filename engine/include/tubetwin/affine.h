@@ -6,8 +6,19 @@
 namespace tubetwin {
 inline namespace TUBETWIN_ISA {
 
-// out = bias + weight * in; `weight` lies column after column.
-inline void affine(float* out, const float* weight, const float* bias, const float* in, int rows, int columns) {
+inline float widened(float value) { return value; }
+
+#ifdef TUBETWIN_HALVES
+inline float widened(Half value) { return _cvtsh_ss(value.bits); }
+
+inline void halve(Half* to, const float* from, int count) {
+  for (int i = 0; i < count; i++) to[i].bits = _cvtss_sh(from[i], _MM_FROUND_TO_NEAREST_INT);
+}
+#endif
+
+// out = bias + weight * in; `weight`, of floats or halves, lies column after column.
+template <class Weight>
+void affine(float* out, const Weight* weight, const float* bias, const float* in, int rows, int columns) {
   constexpr int kVectors = 4;  // sums at once, to hide the latency of a multiply-add
   int r = 0;
   for (; r + kVectors * kLanes <= rows; r += kVectors * kLanes) {
@@ -20,7 +31,7 @@ inline void affine(float* out, const float* weight, const float* bias, const flo
   }
   for (; r < rows; r++) {
     out[r] = bias[r];
-    for (int c = 0; c < columns; c++) out[r] += weight[static_cast<long>(c) * rows + r] * in[c];
+    for (int c = 0; c < columns; c++) out[r] += widened(weight[static_cast<long>(c) * rows + r]) * in[c];
   }
 }
 

@@ -17,16 +17,17 @@ constexpr int kSlices = kColumn / kLanes;  // vectors in a column
 constexpr int kRoom = 2 * kMaxBlock;       // columns before the block, for histories shorter than it
 
 // Where the taps of a stretch of columns are found. Kernel size 3: t - 2d, t - d and t.
+template <class Past>
 struct TapColumns {
-  float* oldest;
-  const float* middle;
+  Past* oldest;
+  const Past* middle;
   const float* now;
 };
 
 // s = Snake(FiLM(taps * x)), and the head's share of it. With kKeep, the oldest column, read for
 // the last time, gives its place to the present one: so a ring of 2d columns is enough.
-template <bool kMoving, bool kKeep>
-void convolve(const Layer& layer, TapColumns x, float* s, float* headSum, int n) {
+template <bool kMoving, bool kKeep, class Past>
+void convolve(const Layer& layer, TapColumns<Past> x, float* s, float* headSum, int n) {
   const float* taps = kMoving ? layer.taps : layer.still;
   float* film = kMoving ? layer.glide : nullptr;
   for (int c = 0; c < kColumn; c += kLanes) {
@@ -90,14 +91,14 @@ inline void mix(const Layer& layer, const float* s, float* x, int n) {
 
 // The history is at least as long as the block: read it where it lies, in stretches that do not
 // cross the end of the ring.
-template <bool kMoving>
-void convolveLong(Layer& layer, const Network& net, float* x, int n) {
+template <bool kMoving, class Past>
+void convolveLong(Layer& layer, Past* history, const Network& net, float* x, int n) {
   for (int t = 0; t < n;) {
     int middle = layer.oldest + layer.dilation;
     if (middle >= layer.memory) middle -= layer.memory;
     const int toEnd = layer.memory - (middle > layer.oldest ? middle : layer.oldest);
     const int stretch = n - t < toEnd ? n - t : toEnd;
-    const TapColumns taps{layer.history + layer.oldest * kColumn, layer.history + middle * kColumn, x + t * kColumn};
+    const TapColumns<Past> taps{history + layer.oldest * kColumn, history + middle * kColumn, x + t * kColumn};
     convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, stretch);
     layer.oldest += stretch;
     if (layer.oldest == layer.memory) layer.oldest = 0;
@@ -117,9 +118,20 @@ void convolveShort(Layer& layer, const Network& net, float* x, int n) {
   float* past = x - layer.memory * kColumn;
   copyColumns(past, layer.history + layer.oldest * kColumn, older);
   copyColumns(past + older * kColumn, layer.history, layer.oldest);
-  convolve<kMoving, false>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, n);
+  convolve<kMoving, false, float>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, n);
   copyColumns(layer.history, past + n * kColumn, layer.memory);
   layer.oldest = 0;
+}
+
+// Every column of the history becomes the present one.
+inline void fillHistory(Layer& layer, const float* x) {
+  for (int i = 0; i < layer.memory; i++)
+    for (int c = 0; c < kColumn; c += kLanes) {
+#ifdef TUBETWIN_HALVES
+      if (layer.halves) store(layer.halves + i * kColumn + c, load(x + c));
+#endif
+      if (layer.history) store(layer.history + i * kColumn + c, load(x + c));
+    }
 }
 
 template <bool kMoving>
@@ -132,12 +144,15 @@ void playColumns(Network& net, const float* in, float* out, int n) {
     }
   for (int l = 0; l < net.shape.layers; l++) {
     Layer& layer = net.layer[l];
-    if (net.settling)
-      for (int i = 0; i < layer.memory; i++) copyColumns(layer.history + i * kColumn, x, 1);
+    if (net.settling) fillHistory(layer, x);
     if (layer.dilation < n)
       convolveShort<kMoving>(layer, net, x, n);
+#ifdef TUBETWIN_HALVES
+    else if (layer.halves)
+      convolveLong<kMoving>(layer, layer.halves, net, x, n);
+#endif
     else
-      convolveLong<kMoving>(layer, net, x, n);
+      convolveLong<kMoving>(layer, layer.history, net, x, n);
     if (l + 1 < net.shape.layers) mix(layer, net.activations, x, n);
   }
   for (int t = 0; t < n; t++) {

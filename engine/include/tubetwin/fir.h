@@ -26,5 +26,15 @@ inline void fir(float* out, const float* in, const float* taps, int count, int n
   for (; t < n; t += kLanes) firTile<1>(out + t, in + t, taps, count);
 }
 
+// The sum of a[k] * b[k], `count` a multiple of kDotStep.
+inline float dot(const float* a, const float* b, int count) {
+  constexpr int kSums = kDotStep / kLanes;
+  Vector sums[kSums] = {};
+  for (int k = 0; k < count; k += kDotStep)
+    for (int v = 0; v < kSums; v++) sums[v] += load(a + k + v * kLanes) * load(b + k + v * kLanes);
+  for (int v = 1; v < kSums; v++) sums[0] += sums[v];
+  return sum(sums[0]);
+}
+
 }  // namespace TUBETWIN_ISA
 }  // namespace tubetwin

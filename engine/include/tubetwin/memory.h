@@ -7,11 +7,12 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace tubetwin {
 
-enum class Part { delayLines, weights, film, scratch, cabinet, padding };
-constexpr int kParts = 6;
+enum class Part { delayLines, weights, film, scratch, cabinet, resampler, padding };
+constexpr int kParts = 7;
 constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
 
 class Memory {
@@ -44,6 +45,16 @@ class Memory {
     release();
     used_ = 0;
     std::memset(bytes_, 0, sizeof bytes_);
+  }
+
+  // Makes the first `count` bytes those of another block. [main-thread]
+  void copy(const Memory& from, std::size_t count) { std::memcpy(start_, from.start_, count); }
+
+  // [main-thread]
+  void swap(Memory& other) noexcept {
+    std::swap(start_, other.start_);
+    std::swap(used_, other.used_);
+    std::swap(bytes_, other.bytes_);
   }
 
   std::size_t bytes(Part part) const { return bytes_[static_cast<int>(part)]; }

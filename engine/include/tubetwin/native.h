@@ -14,8 +14,16 @@
 namespace tubetwin {
 inline namespace TUBETWIN_ISA {
 
+#ifdef TUBETWIN_HALVES
+inline constexpr auto kAffineHalf = affine<Half>;
+inline constexpr auto kHalve = halve;
+#else
+inline constexpr decltype(Kernels::affineHalf) kAffineHalf = nullptr;
+inline constexpr decltype(Kernels::halve) kHalve = nullptr;
+#endif
+
 inline constexpr Kernels kNativeKernels = {
-    TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, affine, fir,
+    TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, affine<float>, kAffineHalf, kHalve, fir, dot,
     transform, transformBack, multiplyAdd,
 };
 

@@ -4,12 +4,16 @@
 // function in it could be compiled for one of them and then called on a machine that lacks it.
 #pragma once
 
+#include "tubetwin/half.h"
+
 namespace tubetwin {
 
 constexpr int kMaxBlock = 64;     // samples the kernels play at once; longer blocks are cut
 constexpr int kMaxLayers = 64;    // bounds of docs/twin-file.md
 constexpr int kMaxChannels = 64;
 constexpr int kMaxKernelSize = 16;
+constexpr int kMaxKnobs = 64;
+constexpr int kMaxSides = 2;      // channels that a player plays, each with an amp of its own
 
 // What the network looks like, as the twin states it.
 struct Architecture {
@@ -27,6 +31,7 @@ struct Layer {
   int memory;
   int oldest;      // the column of `history` that was written longest ago
   float* history;  // a ring of x[l]: (memory, C) columns, or (C, memory) rows in rows.h
+  Half* halves;    // the same at half precision, instead; columns.h only, and only for long ones
 
   const float* taps;  // (n, C) or (n, C out, C in), as trained
   float* still;       // the taps times gamma: what plays while no knob moves
@@ -65,6 +70,10 @@ struct Fft {
   const float* roots;
 };
 constexpr int kRun = 8;
+constexpr int kDotStep = 16;
+
+// Whether the history of a layer can be kept in halves: only if no tap of a block reaches into it.
+constexpr int kLeastHalfDilation = kMaxBlock;
 
 // Plays n <= kMaxBlock samples.
 using PlayFunction = void (*)(Network&, const float* in, float* out, int n);
@@ -80,8 +89,15 @@ struct Kernels {
   void (*affine)(float* out, const float* weight, const float* bias, const float* in, int rows,
                  int columns);
 
+  // The same with `weight` in halves, and from floats to halves; null where the machine has none.
+  void (*affineHalf)(float* out, const Half* weight, const float* bias, const float* in, int rows, int columns);
+  void (*halve)(Half* to, const float* from, int count);
+
   // out[t] = sum over k of taps[k] * in[t - k], t < n <= kMaxBlock.
   void (*fir)(float* out, const float* in, const float* taps, int count, int n);
+
+  // The sum of a[k] * b[k]; `count` is a multiple of kDotStep.
+  float (*dot)(const float* a, const float* b, int count);
 
   // Convolution of long responses, block by block: see fft.h.
   void (*transform)(const Fft&, float* re, float* im, float* spectrum);

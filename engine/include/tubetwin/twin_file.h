@@ -59,7 +59,6 @@ class TwinReader {
   }
 
  private:
-  static constexpr std::size_t kMostKnobs = 64;
   static constexpr double kLargestField = 1 << 20;  // samples: 22 s at 48 kHz
 
   TwinReader(const unsigned char* bytes, std::size_t size) : file_(bytes, size) {}
@@ -79,14 +78,14 @@ class TwinReader {
     twin_.name = string(description, "name", "description");
     twin_.sampleRateHz = number(description, "sample_rate_hz", "description");
     if (twin_.name.empty()) fail("description: name is empty");
-    if (!(twin_.sampleRateHz >= 1) || twin_.sampleRateHz != std::floor(twin_.sampleRateHz))
+    if (!(twin_.sampleRateHz >= 1 && twin_.sampleRateHz <= 1e9) || twin_.sampleRateHz != std::floor(twin_.sampleRateHz))
       fail("description: sample_rate_hz is " + shown(twin_.sampleRateHz));
     readKnobs(member(description, "knobs", Json::Type::array, "description"));
     readArchitecture(member(description, "architecture", Json::Type::object, "description"));
   }
 
   void readKnobs(const Json& list) {
-    if (list.items.size() > kMostKnobs) fail("description: more than " + std::to_string(kMostKnobs) + " knobs");
+    if (list.items.size() > kMaxKnobs) fail("description: more than " + std::to_string(kMaxKnobs) + " knobs");
     for (const Json& item : list.items) {
       const std::string who = "description: knob " + std::to_string(twin_.knobs.size() + 1);
       Knob knob{string(item, "name", who), number(item, "minimum", who), number(item, "maximum", who),

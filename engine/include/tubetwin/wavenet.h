@@ -19,25 +19,29 @@ class WaveNet {
   explicit WaveNet(const Kernels& kernels) : kernels_(kernels) {}
 
   // Takes the memory that this twin needs. [main-thread]
-  void place(Memory& memory, const Twin& twin) {
-    weights_.place(memory, twin);
-    film_.place(memory, twin);
-    const std::size_t block = static_cast<std::size_t>(kMaxBlock) * twin.architecture.channels;
-    const bool plain = weights_.layout() == Layout::anyShape;
-    net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : 8 * block);
-    net_.activations = memory.take<float>(Part::scratch, plain ? kMaxChannels : block);
-    net_.headSum = memory.take<float>(Part::scratch, block);
+  // `compact` keeps what is large and kept long in halves, where there are fast kernels for it: less
+  // memory for an error of -60 dB and less (docs/numbers.md).
+  void place(Memory& memory, const Twin& twin, bool compact) {
+    place(memory, twin.architecture, Film::sizes(twin), compact && kernels_.halve);
+  }
+
+  // The same memory as another network has, to copy. [main-thread]
+  void place(Memory& memory, const WaveNet& like) {
+    place(memory, like.shape(), like.film_.sizes(), like.weights_.compact());
   }
 
   // Fills the memory placed. [main-thread]
   void load(const Twin& twin) {
     weights_.load(twin, net_);
-    film_.load(twin);
-    const Layout layout = weights_.layout();
-    play_ = layout == Layout::columns16 ? kernels_.columns16
-            : layout == Layout::rows4   ? kernels_.rows4
-            : layout == Layout::rows8   ? kernels_.rows8
-                                        : kernels_.anyShape;
+    film_.load(twin, kernels_);
+    choose();
+  }
+
+  // The memory placed was filled with a copy of this network's. [main-thread]
+  void load(const WaveNet& like) {
+    net_.headBias = like.net_.headBias;
+    weights_.link(net_);
+    choose();
   }
 
   // Forgets the past: now silence was for ever, and the knobs always stood where they stand.
@@ -91,6 +95,24 @@ class WaveNet {
   }
 
  private:
+  void place(Memory& memory, const Architecture& shape, const std::vector<Film::Size>& film, bool compact) {
+    weights_.place(memory, shape, compact);
+    film_.place(memory, film, weights_.compact());
+    const std::size_t block = static_cast<std::size_t>(kMaxBlock) * shape.channels;
+    const bool plain = weights_.layout() == Layout::anyShape;
+    net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : (weights_.layout() == Layout::columns16 ? 3 : 7) * block);
+    net_.activations = memory.take<float>(Part::scratch, plain ? kMaxChannels : block);
+    net_.headSum = memory.take<float>(Part::scratch, block);
+  }
+
+  void choose() {
+    const Layout layout = weights_.layout();
+    play_ = layout == Layout::columns16 ? kernels_.columns16
+            : layout == Layout::rows4   ? kernels_.rows4
+            : layout == Layout::rows8   ? kernels_.rows8
+                                        : kernels_.anyShape;
+  }
+
   // Sets one channel's course to gamma and beta.
   void aim(Layer& layer, int c, float gamma, float beta, int samples) noexcept {
     const float played = static_cast<float>(net_.rampStep);

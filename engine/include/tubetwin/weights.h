@@ -25,19 +25,22 @@ inline Layout layoutOf(const Architecture& shape) {
 
 class Weights {
  public:
-  // Takes the memory of `twin`'s weights, and of the histories, which the layers point to. [main-thread]
-  void place(Memory& memory, const Twin& twin) {
-    shape_ = twin.architecture;
+  // Takes the memory of a twin's weights, and of the histories, which the layers point to. [main-thread]
+  // `compact`: long histories in halves, if the shape has a kernel for that.
+  void place(Memory& memory, const Architecture& shape, bool compact) {
+    shape_ = shape;
     layout_ = layoutOf(shape_);
     const std::size_t L = shape_.layers, C = shape_.channels;
-    std::size_t columns = 0;
-    for (int l = 0; l < shape_.layers; l++) columns += history(l);
+    compact_ = compact && layout_ == Layout::columns16;
+    std::size_t columns = 0, halfColumns = 0;
+    for (int l = 0; l < shape_.layers; l++) (halved(l) ? halfColumns : columns) += history(l);
     histories_ = memory.take<float>(Part::delayLines, columns * C);
+    halves_ = memory.take<Half>(Part::delayLines, halfColumns * C);
     layers_ = memory.take<Layer>(Part::weights, L);
     lift_ = memory.take<float>(Part::weights, C);
     liftBias_ = memory.take<float>(Part::weights, C);
-    taps_ = memory.take<float>(Part::weights, twin.taps.size());
-    still_ = memory.take<float>(Part::weights, folded() ? twin.taps.size() : 0);
+    taps_ = memory.take<float>(Part::weights, L * tapsSize());
+    still_ = memory.take<float>(Part::weights, folded() ? L * tapsSize() : 0);
     mix_ = memory.take<float>(Part::weights, L * mixSize());
     for (float** values : {&tapsBias_, &unit_, &mixBias_, &head_, &gamma_, &beta_, &gammaStep_, &betaStep_})
       *values = memory.take<float>(Part::weights, L * C);
@@ -47,11 +50,7 @@ class Weights {
 
   // Fills it, all but FiLM's gamma and beta. [main-thread]
   void load(const Twin& twin, Network& network) {
-    link();
-    network.shape = shape_;
-    network.layer = layers_;
-    network.lift = lift_;
-    network.liftBias = liftBias_;
+    link(network);
     std::copy(twin.lift.begin(), twin.lift.end(), lift_);
     std::copy(twin.liftBias.begin(), twin.liftBias.end(), liftBias_);
     std::copy(twin.taps.begin(), twin.taps.end(), taps_);
@@ -60,6 +59,31 @@ class Weights {
     for (int l = 0; l < shape_.layers; l++) {
       for (int c = 0; c < shape_.channels; c++) loadHead(twin, l, c);
       if (l + 1 < shape_.layers) loadMix(twin, l);
+    }
+  }
+
+  // Lets the network and its layers point at what was placed. [main-thread]
+  void link(Network& network) {
+    network.shape = shape_;
+    network.layer = layers_;
+    network.lift = lift_;
+    network.liftBias = liftBias_;
+    const std::size_t C = shape_.channels, taps = tapsSize();
+    float* history = histories_;
+    Half* halves = halves_;
+    for (int l = 0; l < shape_.layers; l++) {
+      Layer& layer = layers_[l];
+      const std::size_t at = l * C;
+      layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0,
+               halved(l) ? nullptr : history, halved(l) ? halves : nullptr,
+               taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
+               gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
+               layout_ == Layout::columns16 ? glide_ + 2 * at : nullptr,
+               folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
+      if (halved(l))
+        halves += this->history(l) * C;
+      else
+        history += this->history(l) * C;
     }
   }
 
@@ -79,6 +103,7 @@ class Weights {
   }
 
   Layout layout() const { return layout_; }
+  bool compact() const { return compact_; }
   // What FiLM's gamma and beta are counted in: (layers, channels).
   const float* unit() const { return unit_; }
   const float* tapsBias() const { return tapsBias_; }
@@ -87,25 +112,13 @@ class Weights {
   static constexpr double kPi = 3.14159265358979323846;
 
   bool folded() const { return layout_ != Layout::anyShape; }
+  bool halved(int l) const { return compact_ && shape_.dilations[l] >= kLeastHalfDilation; }
   std::size_t history(int l) const { return static_cast<std::size_t>(shape_.kernelSize - 1) * shape_.dilations[l]; }
+  std::size_t tapsSize() const {
+    return static_cast<std::size_t>(shape_.kernelSize) * shape_.channels * (shape_.dense ? shape_.channels : 1);
+  }
   std::size_t mixSize() const {
     return static_cast<std::size_t>(shape_.channels) * (shape_.fullMix ? shape_.channels : 1);
-  }
-
-  // Lets each layer point at its share.
-  void link() {
-    const std::size_t C = shape_.channels, taps = shape_.kernelSize * C * (shape_.dense ? C : 1);
-    float* history = histories_;
-    for (int l = 0; l < shape_.layers; l++) {
-      Layer& layer = layers_[l];
-      const std::size_t at = l * C;
-      layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0, history,
-               taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
-               gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
-               layout_ == Layout::columns16 ? glide_ + 2 * at : nullptr,
-               folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
-      history += this->history(l) * C;
-    }
   }
 
   // Snake is scale * bracket (layers.h); unfolded, its scale is 1.
@@ -136,7 +149,9 @@ class Weights {
 
   Architecture shape_;
   Layout layout_ = Layout::anyShape;
+  bool compact_ = false;
   Layer* layers_ = nullptr;
+  Half* halves_ = nullptr;
   float *histories_ = nullptr, *lift_ = nullptr, *liftBias_ = nullptr;
   float *taps_ = nullptr, *still_ = nullptr, *tapsBias_ = nullptr;
   float *unit_ = nullptr, *alpha_ = nullptr, *mix_ = nullptr, *mixBias_ = nullptr, *head_ = nullptr;
