@@ -28,6 +28,7 @@ LOUD = 0.1  # stretches with less than so much of the typical RMS have no say
 STEP_SPREAD = 1.5  # samples by which neighbouring stretches may differ and still agree
 ROUNDS = 4  # of straightening a drift and looking again
 STEADY_SAMPLES = 0.02  # a drift over the whole take that is not worth another round
+MARK_DOUBT = 0.03  # samples by which two marks' distance may be mistaken, as measured
 WANDER_SAMPLES = 4096  # how far a lag may move within one take
 TAPS, PHASES, KAISER = 64, 1024, 10.0  # of the interpolator: -90 dB up to 20 kHz at 48 kHz
 
@@ -66,20 +67,26 @@ class Alignment:
 
     @property
     def step(self) -> tuple[float, float]:
-        """The largest jump of the lag that stays, in samples, and where in the DI it is.
+        """The largest jump of the lag that stays, in samples, and where in the DI it is."""
+        return _step(self.stretches)
 
-        Three stretches before and three behind must agree, so that one odd sound is no jump.
-        """
-        at, lags = self.stretches
-        if len(at) < 6:
-            return 0.0, 0.0
-        of_three = np.sort(np.lib.stride_tricks.sliding_window_view(lags, 3), axis=1)
-        alike = of_three[:, 2] - of_three[:, 0] < STEP_SPREAD
-        jumps = of_three[3:, 1] - of_three[:-3, 1]
-        drift = np.median(np.diff(lags) / np.diff(at)) * (at[4:-1] - at[1:-4])
-        jumps = np.where(alike[3:] & alike[:-3], jumps - drift, 0.0)
-        worst = int(np.abs(jumps).argmax())
-        return float(jumps[worst]), float(at[2 + worst] + at[3 + worst]) / 2
+
+def _step(stretches: NDArray[np.float64]) -> tuple[float, float]:
+    """Three stretches before and three behind must agree, and the jump must stay: see `step`."""
+    at, lags = stretches
+    if len(at) < 6:
+        return 0.0, 0.0
+    of_three = np.sort(np.lib.stride_tricks.sliding_window_view(lags, 3), axis=1)
+    alike = of_three[:, 2] - of_three[:, 0] < STEP_SPREAD
+    jumps = of_three[3:, 1] - of_three[:-3, 1]
+    drift = np.median(np.diff(lags) / np.diff(at)) * (at[4:-1] - at[1:-4])
+    jumps = np.where(alike[3:] & alike[:-3], jumps - drift, 0.0)
+    worst = int(np.abs(jumps).argmax())
+    level = lags - np.median(np.diff(lags) / np.diff(at)) * at
+    stays = np.median(level[worst + 3 :]) - np.median(level[: worst + 3])
+    if abs(stays - jumps[worst]) > 0.5 * abs(jumps[worst]):
+        return 0.0, 0.0
+    return float(jumps[worst]), float(at[2 + worst] + at[3 + worst]) / 2
 
 
 # ---- Correlation -------------------------------------------------------------------------------
@@ -246,8 +253,28 @@ def _energy(samples: Samples) -> float:
     return float(np.sum(np.square(samples, dtype=float)))
 
 
+def _between_marks(
+    recording: Samples, marks: tuple[int, int, int], sample_rate_hz: float
+) -> tuple[float, float]:
+    """How much longer, per sample, the time between two marks is in a straightened recording.
+
+    Both marks are the amp's answer to the same sound out of the same rest.
+    """
+    first, second, length = marks
+    one, other = recording[first:][:length], recording[second:][:length]
+    if len(other) < length // 2 or not one.any() or not other.any():
+        return 0.0, np.inf
+    spectrum = _whitened(one, other, sample_rate_hz, WANDER_SAMPLES)
+    late, _, clarity = _peak(*spectrum, -WANDER_SAMPLES, WANDER_SAMPLES)
+    return late / (second - first), MARK_DOUBT / (second - first) if clarity > 12 else np.inf
+
+
 def align(
-    di: Samples, recording: Samples, sample_rate_hz: float, most_lag_seconds: float | None = None
+    di: Samples,
+    recording: Samples,
+    sample_rate_hz: float,
+    most_lag_seconds: float | None = None,
+    marks: tuple[int, int, int] | None = None,
 ) -> Alignment:
     """Find lag, drift, polarity and gain of a recording against the DI that was played.
 
@@ -256,6 +283,8 @@ def align(
         recording: (samples,) at the same rate, of any length; may begin before or after the DI.
         sample_rate_hz: of both.
         most_lag_seconds: how far to look either way; None: as far as they overlap at all.
+        marks: where in the DI the same sound is played twice out of a rest: (first, second,
+            length), in samples. With them a drift is measured whatever the amp does.
     """
     di, recording = np.asarray(di, np.float32), np.asarray(recording, np.float32)
     spectrum, size = _whitened(di, recording, sample_rate_hz)
@@ -284,9 +313,15 @@ def align(
             stretches = np.stack([start + at, round(lag) + rests])
             clear = clarity
         more, doubt, value = _fit(at, rests)
+        middle = at.mean() + start if len(at) else centre
+        if marks and abs(_step(stretches)[0]) < STEP_SPREAD:
+            straight = moved(recording, lag, slope, centre, len(di))
+            by_marks, mark_doubt = _between_marks(straight, marks, sample_rate_hz)
+            if np.isfinite(mark_doubt):
+                more, doubt = by_marks, mark_doubt
         if abs(more) * len(x) < STEADY_SAMPLES or abs(more) < 4 * doubt:
             break
-        lag, slope = lag + value - more * (at.mean() + start - centre), slope + more
+        lag, slope = lag + value - more * (middle - centre), slope + more
     return Alignment(
         lag_samples=lag,
         drift_ppm=1e6 * (slope if again else more),
