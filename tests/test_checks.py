@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from fake_interface import Interface, any_interface, replace
 
+from fake_interface import Interface, any_interface, replace
 from tubetwin import amp, audio, guitar, reamp
 from tubetwin.checks import MENDS, REFUSED, Heard, clipped, judge, listen
 from tubetwin.reamp import Play

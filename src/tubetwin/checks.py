@@ -54,7 +54,6 @@ MENDS = {
     "duplicate": "two settings cannot sound the same to the last bit: record the later one again",
     "misfit": "its sound does not fit its knobs or the gain moved: look, and record it again",
     "unsteady": "let the amp warm up for 20 minutes and see that nothing is turned between takes",
-    "no floor": "record one setting twice, so that the least possible error is known",
 }
 
 
@@ -230,7 +229,9 @@ def listen(
         return Heard(a, seconds, covered, peak, rms)
     straight = straightened(recording, a, len(di))
     own = passage or slice(0, len(di))
-    if a.clarity < CLEAR or not _follows(di[own], straight[own], sample_rate_hz):
+    here = slice(max(own.start, begin), max(own.start, min(own.stop, end)))
+    enough = here.stop - here.start > 0.5 * sample_rate_hz or covered >= ENOUGH
+    if a.clarity < CLEAR or (enough and not _follows(di[here], straight[here], sample_rate_hz)):
         speed = _speed(di, recording, sample_rate_hz, own)
         return Heard(replace(a, clarity=0.0), seconds, covered, peak, rms, speed=speed)
     x, y = di[begin:end], straight[begin:end]

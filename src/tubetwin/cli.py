@@ -257,6 +257,87 @@ def capture(
 
 @cli.command()
 @click.argument("session")
+@click.option("--set-aside", is_flag=True, help="Take refused takes out; they are kept beside.")
+@click.option("--json", "as_json", is_flag=True, help="The whole report on standard output.")
+def check(session: str, set_aside: bool, as_json: bool) -> None:
+    """Check every take of a session, and say what to do about those that cannot be trusted.
+
+    Ends with exit code 1 if a take must not be trained on and was not set aside.
+    """
+    from tubetwin import inspection
+
+    with progress("Listening") as tell:
+        report = inspection.inspect(session, tell)
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1, ensure_ascii=False))
+    for finding in report.findings:
+        console.print(f"{finding.verdict}: {finding.words}", markup=False)
+    console.print(inspection.words(report), markup=False)
+    if report.refused and set_aside:
+        console.print(f"Kept aside in {inspection.set_aside(report)}", markup=False)
+    elif report.refused:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command("import")
+@click.argument("folder")
+@click.option("--di", help="What was played: a file, or a folder of files named as the takes.")
+@click.option("--pattern", help="Where knobs stand in names: 'Drive {Drive} Master {Master}.wav'.")
+@click.option("--csv", "table", help="A table instead: file, a column per knob, perhaps di, split.")
+@click.option("--knob", "knobs", multiple=True, help="A printed range, such as Drive=1:12.")
+@click.option("--rate", type=click.IntRange(8000, 384000), default=48000, show_default=True)
+@click.option("--keep-polarity", is_flag=True, help="Else every take is turned as its DI.")
+@click.option("--rig", help="[default: the folder's name] What was recorded, in words.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="What became of each file, on standard output."
+)
+@click.option("-o", "--output", required=True, help="The session folder.")
+def import_(
+    folder: str, di: str | None, pattern: str | None, table: str | None, output: str, **rest: Any
+) -> None:
+    """Make a session of recordings: a folder of sound files, or one, and the DI they answer.
+
+    Files are checked, aligned to a fraction of a sample and turned upright. The knobs are read from
+    a table, a pattern, or names such as 'Drive 7 Master 2.wav'; one file alone needs no knobs.
+    """
+    from tubetwin import intake
+
+    place = Path(folder)
+    if table:
+        sources = intake.from_csv(place, Path(di) if di else None, Path(table))
+    elif di:
+        sources = intake.from_names(place, Path(di), pattern)
+    else:
+        raise BadInput("--di is needed: the dry guitar that was played into the amp")
+    with progress(f"Listening to {len(sources)} recordings") as tell:
+        taken = intake.take_in(
+            sources,
+            Path(output),
+            rig=rest["rig"] or place.resolve().stem,
+            ranges=dict(knob_range(word) for word in rest["knobs"]),
+            sample_rate_hz=rest["rate"],
+            turn=not rest["keep_polarity"],
+            progress=tell,
+        )
+    if rest["as_json"]:
+        click.echo(json.dumps(intake.as_json(taken), indent=1, ensure_ascii=False))
+    for finding in (finding for one in taken for finding in one.findings):
+        console.print(f"{finding.verdict}: {finding.words}", markup=False)
+    console.print(intake.words(taken, output), markup=False)
+
+
+def knob_range(word: str) -> tuple[str, tuple[float, float]]:
+    """ "Drive=1:12" -> its name and range."""
+    name, _, ends = word.partition("=")
+    try:
+        low, high = (float(end) for end in ends.split(":"))
+    except ValueError as error:
+        raise BadInput(f"--knob goes as in Drive=1:12, not {word!r}") from error
+    return name, (low, high)
+
+
+@cli.command()
+@click.argument("session")
 @click.option("-o", "--output", required=True, help="The twin to write.")
 @click.option(
     "--size",
@@ -462,9 +543,13 @@ def summary_table(found: Mapping[str, Any]) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    """Run one command.
+
+    Returns the exit code: 0, 1 for a check that refuses, 2 for what the user can mend, 130 for
+    Ctrl-C.
+    """
     try:
-        cli.main(arguments, prog_name="tubetwin", standalone_mode=False)
+        code = cli.main(arguments, prog_name="tubetwin", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return 2
@@ -482,7 +567,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         return 130
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":
