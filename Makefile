@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web test test-tools lint bench bench-web screenshots engine-tests sanitize fuzz twins clean
+.PHONY: help setup demo web test test-tools lint bench bench-web screenshots engine-tests sanitize fuzz twins thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ screenshots: test-tools web  ## the pictures of docs/pictures, taken anew
 
 twins: setup  ## train the bundled twins again (about two and a half hours on two cores)
 	@./scripts/make-twins.sh
+
+thorough: setup  ## the whole counts of rigs and faults through the checks (half an hour)
+	@TUBETWIN_THOROUGH=1 $(PYTHON) -m pytest -q tests/test_checks.py
 
 clean:  ## remove what was built
 	rm -rf build demo $(VENV)

@@ -1,9 +1,7 @@
-"""Capture a rig: plan where its knobs stand, play a guitar through it, keep what comes out.
+"""Capture a rig: play a guitar through it at planned settings, keep what comes out.
 
-A plan spreads the settings evenly over the panel (a scrambled Sobol sequence: I. M. Sobol, 1967;
-A. B. Owen, "Randomly permuted (t,m,s)-nets", 1995), with corners and edges, because that is where
-a twin that never heard them errs most. Every take plays a passage of its own, so that neither the
-settings nor the passages of validation and test are ever trained on.
+Every take plays a passage of its own, so that neither the settings nor the passages of validation
+and test are ever trained on. Where the knobs stand is planned in `planning.py`.
 
 The amp is any function of samples: (DI, setting) -> recording. `record` writes a session folder,
 described in `session.py`; a capture that was interrupted goes on where it stopped.
@@ -22,8 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
-from itertools import count, islice
-from math import floor, log10
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,128 +30,22 @@ import soundfile
 from tubetwin import audio
 from tubetwin.files import BadInput, replacing
 from tubetwin.knobs import Knob, Setting, normalise
+from tubetwin.planning import STRETCH, Plan, plan
 
-STRETCH = 1.12  # puts each knob exactly at either end in (1 - 1/1.12)/2 = 5 % of the settings
+__all__ = ["STRETCH", "Amp", "Plan", "alone", "apart", "plan", "record", "windows"]
+
 LOUD = 1e-3  # -60 dBFS: a DI with such a peak must be answered by something
 PARTS, JUDGES = 8, {"validation": 6, "test": 7}  # of a DI; training has the parts before
 PARTIAL = "session.json.partial"  # what session.json will say; it has its name with the last take
-
-Plan = Sequence[tuple[Setting, str]]
-"""What to record, in order: (setting, split)."""
 
 Amp = Callable[[np.ndarray, Setting], np.ndarray]
 """A rig: DI (samples,) and a setting -> the recording (samples,), sample for sample."""
 
 
-# ---- Where the knobs stand ---------------------------------------------------------------------
-
-
-def _rounded(knob: Knob, value: float) -> float:
-    """As a player would read it: to a hundredth, or a thousandth of a shorter travel."""
-    decimals = max(2, 3 - floor(log10(knob.maximum - knob.minimum)))
-    return min(max(round(float(value), decimals), knob.minimum), knob.maximum)
-
-
-def _spread(
-    knobs: Sequence[Knob], lows: Sequence[float], stretch: float, rng: np.random.Generator
-) -> Iterator[dict[str, float]]:
-    """Endless settings from one Sobol sequence over low…maximum, stretched about the centre."""
-    from scipy.stats import qmc  # a second to import, and workers never plan
-
-    sobol = qmc.Sobol(max(len(knobs), 1), seed=rng)
-    while True:
-        for point in sobol.random(64):
-            ends = np.clip(0.5 + stretch * (point - 0.5), 0.0, 1.0)
-            yield {
-                knob.name: _rounded(knob, low + end * (knob.maximum - low))
-                for knob, low, end in zip(knobs, lows, ends, strict=False)  # ends: one if no knobs
-            }
-
-
-def _corners(
-    knobs: Sequence[Knob], lows: Sequence[float], most: int, rng: np.random.Generator
-) -> list[dict[str, float]]:
-    """Settings with every knob at one of its ends; all of them, or `most` different ones."""
-    every = 2 ** min(len(knobs), 62)
-    corners = rng.choice(every, size=min(every, most), replace=False)
-    return [
-        {
-            knob.name: knob.maximum if corner >> i & 1 else low
-            for i, (knob, low) in enumerate(zip(knobs, lows, strict=True))
-        }
-        for corner in sorted(map(int, corners))
-    ]
-
-
-def _held_out(
-    settings: Iterator[dict[str, float]], number: int, taken: list[dict[str, float]]
-) -> list[dict[str, float]]:
-    """The next `number` settings that nobody has taken yet; now they are taken."""
-    fresh = (s for s in islice(settings, 1000 * number) if s not in taken or not s)
-    chosen = []  # an amp without knobs has one setting, {}, which every take may have
-    for setting in islice(fresh, number):
-        chosen.append(setting)
-        taken.append(setting)
-    if len(chosen) < number:
-        raise BadInput(f"the knobs have too few positions to hold out {number}: widen a range")
-    return chosen
-
-
-def _lows(knobs: Sequence[Knob], floors: Mapping[str, float]) -> list[float]:
-    unknown = set(floors) - {knob.name for knob in knobs}
-    if unknown:
-        raise BadInput(f"a floor is given for {sorted(unknown)[0]!r}, which is no knob of this amp")
-    lows = [floors.get(knob.name, knob.minimum) for knob in knobs]
-    for knob, low in zip(knobs, lows, strict=True):
-        if not knob.minimum <= low < knob.maximum:
-            raise BadInput(f"the floor {low:g} of knob {knob.name} must lie within its range")
-    return lows
-
-
-def plan(
-    knobs: Sequence[Knob], settings: int, seed: int, floors: Mapping[str, float] | None = None
-) -> list[tuple[Setting, str]]:
-    """Choose the settings of a capture: as many as asked to train on, and others to judge by.
-
-    Training settings are corners of the panel (at most a quarter of them) and a Sobol sequence
-    over all of it, stretched so that knobs also stand exactly at their ends. Validation (an
-    eighth, 2 to 24) and test (a sixth, 4 to 48) come from two other sequences.
-
-    Args:
-        knobs: the panel; may be empty.
-        settings: number of training settings.
-        seed: of everything random here.
-        floors: knob name -> the lowest panel value in corners, validation and test, for a knob
-            that mutes the amp at its minimum.
-    Returns:
-        (setting, split) for every take; no held-out setting occurs twice.
-    Raises:
-        BadInput: fewer than one setting, a negative seed, a floor out of range, or a panel with
-            too few positions.
-    """
-    if settings < 1 or seed < 0:
-        raise BadInput(f"a plan needs at least 1 setting and a seed from 0, not {settings}, {seed}")
-    lows = _lows(knobs, floors or {})
-    minima = [knob.minimum for knob in knobs]
-    corner, train, validation, test = map(
-        np.random.default_rng, np.random.SeedSequence(seed).spawn(4)
-    )
-    heard = _corners(knobs, lows, settings // 4, corner)
-    heard += islice(_spread(knobs, minima, STRETCH, train), settings - len(heard))
-    taken = list(heard)
-    judges = min(max(2, settings // 8), 24), min(max(4, settings // 6), 48)
-    chosen = {
-        "train": heard,
-        "validation": _held_out(_spread(knobs, lows, 1.0, validation), judges[0], taken),
-        "test": _held_out(_spread(knobs, lows, 1.0, test), judges[1], taken),
-    }
-    return [(setting, split) for split, group in chosen.items() for setting in group]
-
-
 # ---- What is played ----------------------------------------------------------------------------
 
 
-def _passage_seeds(plan: Plan, seed: int) -> list[int]:
+def passage_seeds(plan: Plan, seed: int) -> list[int]:
     """One number for each take; its remainder by `PARTS` is the part of a DI that it may play."""
     drawn = np.random.SeedSequence(seed).generate_state(len(plan)).tolist()
     return [
@@ -272,7 +163,7 @@ def _play_all(jobs: Sequence[Callable[[], None]], processes: int, done: Callable
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Hold the folder: a second capture into it is refused. The lock dies with the process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -436,8 +327,8 @@ def record(
     """
     folder = Path(folder)
     promise = _promise(rig, knobs, plan, sample_rate_hz, seed, levels)
-    seeds = _passage_seeds(plan, seed)
-    with _alone(folder):
+    seeds = passage_seeds(plan, seed)
+    with alone(folder):
         if (folder / "session.json").exists():
             raise BadInput(f"{folder} already holds a session: choose another folder or delete it")
         if (folder / PARTIAL).is_file() and (folder / "di.wav").is_file():

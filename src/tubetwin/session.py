@@ -170,6 +170,17 @@ class Session:
                 or places a knob out of range; a file is too short, not mono or of another sample
                 rate; two splits share a setting or, unless the session declares it, a passage.
         """
+        session = cls.described(folder)
+        session._check(str(session.folder / "session.json"))
+        return session
+
+    @classmethod
+    def described(cls, folder: Path | str) -> "Session":
+        """Read a session's description only: its files may be missing or anything.
+
+        Raises:
+            BadInput: as `load`, for all that concerns session.json itself.
+        """
         folder = Path(folder)
         where = str(folder / "session.json")
         description = _read_json(folder / "session.json")
@@ -181,7 +192,7 @@ class Session:
             for i, knob in enumerate(typed(description, "knobs", list, where))
         )
         takes = typed(description, "takes", list, where)
-        session = cls(
+        return cls(
             folder=folder,
             rig=typed(description, "rig", str, where),
             sample_rate_hz=typed(description, "sample_rate_hz", int, where),
@@ -197,8 +208,6 @@ class Session:
                 {"shared_passages": False} | description, "shared_passages", bool, where
             ),
         )
-        session._check(where)
-        return session
 
     def save(self) -> None:
         """Write session.json beside the audio, whole or not at all."""

@@ -1,0 +1,396 @@
+"""An evening with an amp, written down before it begins: each take's setting, in a good order.
+
+A schedule names the amp's knobs and switches as they are printed, spreads its settings over the
+panel with half of all corners, keeps others to judge by, and orders them so that few knobs turn
+between takes. The first setting is recorded again at the end: how well the amp repeats itself is
+the least error that any twin of it can have.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from math import floor, log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tubetwin.files import BadInput, replacing, typed
+from tubetwin.knobs import Knob, Setting, normalise
+from tubetwin.planning import plan
+from tubetwin.session import SPLITS
+
+FORMAT = 1
+FILE = "plan.json"
+OVERHEAD_SECONDS, TURN_SECONDS = 4.0, 6.0  # to read and to press Enter; to set one knob well
+CALIBRATION_SECONDS = 6.0  # of every take, around its passage: see reamp.py
+
+
+@dataclass(frozen=True)
+class Control:
+    """A knob or a switch: its name and range, and its positions if it clicks.
+
+    Attributes:
+        knob: name and range; a switch of n positions goes from 0 to n - 1.
+        positions: printed words or numbers of a stepped control, in order; () turns freely.
+        values: the number each position stands for.
+    """
+
+    knob: Knob
+    positions: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+
+    def snapped(self, value: float) -> float:
+        """The nearest value that the control can have, or that a hand can set: a tenth of 10."""
+        if self.values:
+            return min(self.values, key=lambda v: abs(v - value))
+        decimals = -floor(log10((self.knob.maximum - self.knob.minimum) / 50))
+        return min(max(round(value, decimals), self.knob.minimum), self.knob.maximum)
+
+    def printed(self, value: float) -> str:
+        """As the player reads it: "Volume 7.3", "Bright on"."""
+        if self.values:
+            return f"{self.knob.name} {self.positions[self.values.index(value)]}"
+        return f"{self.knob.name} {value:g}"
+
+
+def control(words: str) -> Control:
+    """From words: "Volume" (0 to 10), "Drive=1:12", "Bright=off,on", "Voice=1,2,3".
+
+    Raises:
+        BadInput: another form, or a range that makes no sense.
+    """
+    name, _, rest = (part.strip() for part in words.partition("="))
+    try:
+        if "," in rest:
+            positions = tuple(p.strip() for p in rest.split(","))
+            try:
+                values = tuple(float(p) for p in positions)
+            except ValueError:
+                values = tuple(map(float, range(len(positions))))
+            if list(values) != sorted(set(values)):
+                raise BadInput(f"positions must rise and differ, not {rest!r}")
+            return Control(Knob(name, values[0], values[-1], values[0]), positions, values)
+        low, high = (float(end) for end in (rest or "0:10").split(":"))
+    except ValueError as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"a knob goes as in Drive=1:12 or Bright=off,on, not {words!r}") from error
+    return Control(Knob(name, low, high, (low + high) / 2))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What is to be recorded.
+
+    Attributes:
+        rig: the amp in words.
+        controls: its panel.
+        takes: (setting, split), in the order of recording.
+        repeats: the last take repeats the first one.
+        seconds: of each passage.
+        sample_rate_hz: of the session.
+        seed: of settings and passages.
+        di: a file of your own to play, or "" for the synthetic guitar.
+    """
+
+    rig: str
+    controls: tuple[Control, ...]
+    takes: tuple[tuple[Setting, str], ...]
+    repeats: bool
+    seconds: float
+    sample_rate_hz: int
+    seed: int
+    di: str = ""
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """The panel as a session names it."""
+        return tuple(control.knob for control in self.controls)
+
+    def printed(self, setting: Setting) -> str:
+        """A setting in the words of the panel."""
+        printed = [c.printed(setting[c.knob.name]) for c in self.controls]
+        return ", ".join(printed) or "its one setting"
+
+    @property
+    def minutes(self) -> float:
+        """How long it takes, as people work."""
+        turned = sum(len(turns(a, b)) for (a, _), (b, _) in pairwise(self.takes))
+        turned += len(self.controls)
+        each = self.seconds + CALIBRATION_SECONDS + OVERHEAD_SECONDS
+        return (len(self.takes) * each + turned * TURN_SECONDS) / 60
+
+
+def turns(one: Setting, other: Setting) -> list[str]:
+    """Knobs that must be turned between two settings."""
+    return [name for name, value in other.items() if one.get(name) != value]
+
+
+# ---- Making one ----------------------------------------------------------------------------------
+
+
+def half_of_the_corners(controls: Sequence[Control], most: int) -> list[dict[str, float]]:
+    """Settings with every knob at an end: those with an even number of them turned up.
+
+    That is 2^(k-1) corners, in which each pair of knobs takes all four combinations of its ends
+    (from three knobs on): the half fraction of G. Box and W. Hunter, "The 2^(k-p) fractional
+    factorial designs", 1961.
+    """
+    k = len(controls)
+    even = (i for i in range(2 ** min(k, 20)) if i.bit_count() % 2 == 0)
+    corners = [
+        {
+            c.knob.name: c.knob.maximum if i >> j & 1 else c.knob.minimum
+            for j, c in enumerate(controls)
+        }
+        for i in even
+    ]
+    step = max(1, -(-len(corners) // max(most, 1)))
+    return corners[::step] if k else []
+
+
+def _order(takes: list[tuple[Setting, str]], knobs: Sequence[Knob]) -> list[tuple[Setting, str]]:
+    """Few turns: always the nearest take next, then pairs of links are swapped while that helps."""
+    if len(takes) < 3:
+        return takes
+    at = np.array([normalise(knobs, s) for s, _ in takes]).reshape(len(takes), len(knobs))
+    cost = (at[:, None] != at[None]).sum(axis=2) + 0.1 * np.abs(at[:, None] - at[None]).sum(axis=2)
+    way, left = [0], set(range(1, len(takes)))
+    while left:
+        way.append(min(left, key=lambda i: cost[way[-1], i]))
+        left.remove(way[-1])
+    better = True
+    while better:
+        better = False
+        for i in range(1, len(way) - 1):
+            for j in range(i + 1, len(way)):
+                end = cost[way[j], way[j + 1]] if j + 1 < len(way) else 0.0
+                new_end = cost[way[i], way[j + 1]] if j + 1 < len(way) else 0.0
+                gain = cost[way[i - 1], way[i]] + end - cost[way[i - 1], way[j]] - new_end
+                if gain > 1e-9:
+                    way[i : j + 1] = way[i : j + 1][::-1]
+                    better = True
+    return [takes[i] for i in way]
+
+
+def schedule(
+    rig: str,
+    controls: Sequence[Control],
+    settings: int,
+    *,
+    seconds: float,
+    seed: int,
+    sample_rate_hz: int = 48000,
+    floors: Mapping[str, float] | None = None,
+    di: str = "",
+) -> Schedule:
+    """Plan a session.
+
+    Args:
+        rig: the amp in words.
+        controls: its panel; may be empty.
+        settings: to train on; those to judge by come on top, and one repeat.
+        seconds: of each passage.
+        seed: of all that is random.
+        sample_rate_hz: of the session.
+        floors: lowest values of knobs that mute the amp, for those to judge by.
+        di: a file of your own.
+    Raises:
+        BadInput: names occur twice, or the panel has too few positions.
+    """
+    knobs = [c.knob for c in controls]
+    if len({k.name.lower() for k in knobs}) < len(knobs):
+        raise BadInput("two knobs have one name: call them apart, such as Volume I and Volume II")
+    corners = half_of_the_corners(controls, settings // 3)
+    lows = {c.knob.name: (floors or {}).get(c.knob.name, c.knob.minimum) for c in controls}
+    corners = [{n: max(v, lows[n]) for n, v in s.items()} for s in corners]
+    drawn = plan(knobs, max(settings - len(corners), 1), seed, floors)
+    snapped = [
+        ({c.knob.name: c.snapped(s[c.knob.name]) for c in controls}, split)
+        for s, split in drawn
+        if split != "train" or not _is_corner(s, lows, knobs) or not knobs
+    ]
+    missing = settings - len(corners) - sum(split == "train" for _, split in snapped)
+    if missing > 0 and knobs:  # places of corners that are here already
+        more = plan(knobs, settings + missing + 8, seed + 1, floors)
+        extra = [s for s, split in more if split == "train" and not _is_corner(s, lows, knobs)]
+        snapped += [
+            ({c.knob.name: c.snapped(s[c.knob.name]) for c in controls}, "train")
+            for s in extra[:missing]
+        ]
+    takes = _apart([*((c, "train") for c in corners), *snapped], bool(knobs))
+    ordered = _order(takes, knobs)
+    repeats = (
+        ordered[0] if ordered[0][1] == "train" else next(t for t in ordered if t[1] == "train")
+    )
+    ordered = [repeats, *[t for t in ordered if t is not repeats], repeats]
+    return Schedule(rig, tuple(controls), tuple(ordered), True, seconds, sample_rate_hz, seed, di)
+
+
+def _is_corner(setting: Setting, lows: Mapping[str, float], knobs: Sequence[Knob]) -> bool:
+    return all(setting[k.name] in (lows[k.name], k.minimum, k.maximum) for k in knobs)
+
+
+def _apart(takes: list[tuple[Setting, str]], has_knobs: bool) -> list[tuple[Setting, str]]:
+    """No setting twice: clicks may have made two alike. Judges go before training."""
+    if not has_knobs:
+        return takes
+    seen: set[tuple[float, ...]] = set()
+    kept = []
+    for setting, split in sorted(takes, key=lambda take: SPLITS[::-1].index(take[1])):
+        values = tuple(setting.values())
+        if values not in seen:
+            seen.add(values)
+            kept.append((setting, split))
+    for split in SPLITS:
+        if not any(of == split for _, of in kept):
+            raise BadInput(f"the panel has too few positions for {split} settings: name more knobs")
+    return kept
+
+
+# ---- On disk, on paper and on the screen ---------------------------------------------------------
+
+
+def copied_name(di: str | None) -> str:
+    """What a DI of your own is called inside a session folder."""
+    return f"own-di{Path(di).suffix.lower()}" if di else ""
+
+
+def save(schedule: Schedule, folder: Path, di: str | None = None) -> Path:
+    """Write plan.json, and a copy of the DI, into a session folder, which is made.
+
+    Raises:
+        BadInput: the folder holds something, or the DI cannot be read.
+    """
+    if di and not Path(di).is_file():
+        raise BadInput(f"{di} is missing: --di names your own dry guitar")
+    path = folder / FILE
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} already holds something: choose a new or empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    description = {
+        "format": FORMAT,
+        "rig": schedule.rig,
+        "sample_rate_hz": schedule.sample_rate_hz,
+        "seed": schedule.seed,
+        "seconds": schedule.seconds,
+        "di": schedule.di,
+        "repeats": schedule.repeats,
+        "controls": [
+            {
+                "name": c.knob.name,
+                "minimum": c.knob.minimum,
+                "maximum": c.knob.maximum,
+                "default": c.knob.default,
+                "positions": list(c.positions),
+                "values": list(c.values),
+            }
+            for c in schedule.controls
+        ],
+        "takes": [{"setting": dict(s), "split": split} for s, split in schedule.takes],
+    }
+    if di:
+        with replacing(folder / schedule.di) as temporary:
+            shutil.copyfile(di, temporary)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
+    return path
+
+
+def load(folder: Path) -> Schedule:
+    """Read plan.json. Raises BadInput, naming the file, if it is missing or no plan."""
+    path = folder / FILE
+    try:
+        data: Any = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"{folder} has no {FILE}: make one with tubetwin plan -o {folder}"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"cannot read {path} as JSON: {error}") from error
+    where = str(path)
+    if typed(data, "format", int, where) != FORMAT:
+        raise BadInput(f"{where} has another format than {FORMAT}: plan again with this version")
+    controls = tuple(
+        Control(
+            Knob.read(c, f"{where} control {i}"),
+            tuple(map(str, typed(c, "positions", list, where))),
+            tuple(float(v) for v in typed(c, "values", list, where)),
+        )
+        for i, c in enumerate(typed(data, "controls", list, where))
+    )
+    takes = []
+    for i, take in enumerate(typed(data, "takes", list, where)):
+        setting, split = typed(take, "setting", dict, where), typed(take, "split", str, where)
+        if split not in SPLITS or set(setting) != {c.knob.name for c in controls}:
+            raise BadInput(f"{where} take {i}: split or knobs are not those of this plan")
+        try:
+            normalise([c.knob for c in controls], setting)
+        except (BadInput, TypeError, ValueError) as error:
+            raise BadInput(f"{where} take {i}: {error}") from error
+        takes.append(({name: float(v) for name, v in setting.items()}, split))
+    if not takes:
+        raise BadInput(f"{where} plans no takes")
+    return Schedule(
+        rig=typed(data, "rig", str, where),
+        controls=controls,
+        takes=tuple(takes),
+        repeats=typed(data, "repeats", bool, where),
+        seconds=typed(data, "seconds", float, where),
+        sample_rate_hz=typed(data, "sample_rate_hz", int, where),
+        seed=typed(data, "seed", int, where),
+        di=typed(data, "di", str, where),
+    )
+
+
+def checklist(schedule: Schedule) -> list[str]:
+    """One line a take: what must be turned is in capitals."""
+    lines, before = [], dict[str, float]()
+    for number, (setting, _) in enumerate(schedule.takes, start=1):
+        changed = turns(before, setting)
+        words = [
+            (
+                c.printed(setting[c.knob.name]).upper()
+                if c.knob.name in changed
+                else c.printed(setting[c.knob.name])
+            )
+            for c in schedule.controls
+        ]
+        lines.append(f"[ ] {number:3}  " + (", ".join(words) or "its one setting"))
+        before = dict(setting)
+    return lines
+
+
+def sheet(schedule: Schedule) -> str:
+    """A page to print and to tick off."""
+    names = "".join(f"<th>{escape(c.knob.name)}</th>" for c in schedule.controls)
+    rows, before = [], dict[str, float]()
+    for number, (setting, _) in enumerate(schedule.takes, start=1):
+        changed = turns(before, setting)
+        cells = "".join(
+            f"<td{' class=turn' if c.knob.name in changed else ''}>"
+            f"{escape(c.printed(setting[c.knob.name]).removeprefix(c.knob.name).strip())}</td>"
+            for c in schedule.controls
+        )
+        rows.append(f"<tr><td>☐</td><td>{number}</td>{cells}</tr>")
+        before = dict(setting)
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{escape(schedule.rig)}: session plan</title>
+<style>
+body {{ font: 12pt sans-serif; margin: 1.5cm }}
+table {{ border-collapse: collapse }}
+td, th {{ border: 1px solid #999; padding: 2px 9px; text-align: right }}
+td.turn {{ font-weight: bold; background: #eee; print-color-adjust: exact }}
+tr {{ break-inside: avoid }} thead {{ display: table-header-group }}
+</style>
+<h1>{escape(schedule.rig)}</h1>
+<p>{len(schedule.takes)} takes, about {schedule.minutes:.0f} minutes. Turn what is bold. Let the amp
+warm up for 20 minutes first, and leave every level alone until the end.</p>
+<table><thead><tr><th></th><th>take</th>{names}</tr></thead><tbody>
+{chr(10).join(rows)}
+</tbody></table></html>
+"""
