@@ -128,6 +128,8 @@ class Run:
         self.network = network.WaveNet(shape).to(self.device)
         self.threads = config.threads or os.cpu_count() or 1
         self.native = self.device.type == "cpu" and fused.available(shape)
+        if self.native:  # PyTorch keeps the small work: threads of its own would only be waited for
+            torch.set_num_threads(1)
         history = self.network.history_samples
         self.takes = Segments(session, "train", history, config.target_samples, config.seed)
         self.loss = Loss(session, self.takes.takes, config)
