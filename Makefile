@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt CMakeLists.txt $(filter engine/%,$(SOUR
 
 # Only the page needs these, and they are large: `make demo` does without.
 $(VENV)/ready-web: $(READY)
-	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[web]'
+	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[page-tools]'
 	@touch $@
 
 test-tools: $(VENV)/ready-web

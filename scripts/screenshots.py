@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,9 @@ def panel() -> str:
     bundled = max(twin.BUNDLED.glob("*.twin"), key=lambda path: path.stat().st_size).stem
     sound = Preset(bundled, "1x12", {"Volume": 6.5, "Treble": 6.0, "Bass": 4.0})
     shelf = Shelf([bundled], ["1x12"], twin.bundled, impulse_response)
-    server = Server(name)
-    with tempfile.TemporaryDirectory() as folder:
+    server = Server(name, realtime=os.geteuid() == 0)
+    with ExitStack() as last, tempfile.TemporaryDirectory() as folder:
+        last.callback(server.stop)
         di = Path(folder) / "di.wav"
         soundfile.write(di, guitar.demo(3.0, 7), 48000, subtype="FLOAT")
         server.play(di)
@@ -74,7 +76,6 @@ def panel() -> str:
         console = Console(record=True, width=84, file=io.StringIO())
         console.print(rig.picture())
         rig.close()
-    server.stop()
     return console.export_svg(title="tubetwin live")
 
 

@@ -37,15 +37,16 @@ with client:
 
 
 class Server:
-    """A JACK server that can be killed."""
+    """A JACK server that can be killed; in real time only where one may (as root)."""
 
-    def __init__(self, name: str, rate: int = 48000) -> None:
+    def __init__(self, name: str, rate: int = 48000, realtime: bool = False) -> None:
         self.name, self.rate = name, rate
+        self.pace = "--realtime" if realtime else "--no-realtime"
         self.others: list[subprocess.Popen[str]] = []
         self.start()
 
     def start(self) -> None:
-        words = f"jackd -n {self.name} --no-realtime -d dummy -r {self.rate} -p {BLOCK}"
+        words = f"jackd -n {self.name} {self.pace} -d dummy -r {self.rate} -p {BLOCK}"
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(words.split(), stdout=quiet, stderr=quiet)
         wait = ["jack_wait", "-s", self.name, "-w", "-t", "20"]
