@@ -50,13 +50,12 @@ engine-tests: setup
 	@cmake --build build/tests -j2 >> build/tests.log || (cat build/tests.log; exit 1)
 	@ctest --test-dir build/tests --output-on-failure
 
-sanitize: setup  ## the engine's tests under the address and undefined-behaviour sanitizers, 10 s of threads under the thread sanitizer
+sanitize: engine-tests  ## every engine test with addresses and undefined behaviour watched; 10 s of two threads
 	@cmake -S . -B build/asan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON -DTUBETWIN_SANITIZE=address,undefined > build/asan.log
 	@cmake --build build/asan -j2 --target engine_tests >> build/asan.log || (cat build/asan.log; exit 1)
 	@build/asan/engine_tests
-	@cmake -S . -B build/tsan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON -DTUBETWIN_SANITIZE=thread > build/tsan.log
-	@cmake --build build/tsan -j2 --target engine_hammer >> build/tsan.log || (cat build/tsan.log; exit 1)
-	@build/tsan/engine_hammer 10
+	@build/tests/hammer_thread 10
+	@build/tests/hammer_address_undefined 10
 
 # What libFuzzer finds interesting goes to build/; the seeds it starts from are kept.
 FUZZ_SECONDS := 600

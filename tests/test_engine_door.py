@@ -62,7 +62,9 @@ class Door:
     def play(self, *rows: np.ndarray) -> list[np.ndarray]:
         ins = [np.ascontiguousarray(row, np.float32) for row in rows]
         outs = [np.empty_like(row) for row in ins]
-        pointers = [(c_void_p * len(rows))(*(r.ctypes.data for r in group)) for group in (ins, outs)]
+        pointers = [
+            (c_void_p * len(rows))(*(r.ctypes.data for r in group)) for group in (ins, outs)
+        ]
         self("process_channels", *pointers, len(ins[0]))
         return outs
 
@@ -123,7 +125,11 @@ def test_an_impulse_response_from_a_wav_file(door: Door, tmp_path: Path) -> None
     assert door("load_cabinet_wav", str(tmp_path / "text.wav").encode()) == -1
     assert "text.wav: is not a WAV file" in door.message
     long = np.zeros(96002, np.float32)
-    for rate, fault in ((48000, "up to 2 s"), (0, "needs a sample rate"), (np.nan, "needs a sample")):
+    for rate, fault in (
+        (48000, "up to 2 s"),
+        (0, "needs a sample rate"),
+        (np.nan, "needs a sample"),
+    ):
         assert door("load_cabinet_at", long.ctypes.data, len(long), rate) == -1
         assert fault in door.message
     door("reset")

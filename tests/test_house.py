@@ -29,13 +29,13 @@ def test_the_engine_stays_readable() -> None:
     for path in [p for p in (ROOT / "engine").rglob("*") if p.suffix in {".h", ".cpp"}]:
         lines = path.read_text("utf-8").splitlines()
         assert len(lines) <= 400, f"{path.name}: {len(lines)} lines"
-        opened: dict[int, int] = {}  # indent -> line where a function began
-        for number, line in enumerate(lines):
-            indent = len(line) - len(line.lstrip())
-            if re.search(r"\)[^;]*\{$", line) and not line.lstrip().startswith(("for", "if", "//")):
-                opened[indent] = number
-            if line.strip() == "}" and (start := opened.pop(indent, None)) is not None:
-                assert number - start < 60, f"{path.name}:{start + 1}: {number - start} lines"
+        indents = [len(line) - len(line.lstrip()) for line in lines]
+        code = [bool(line.strip()) and not line.startswith("#") for line in lines]
+        for end in [i for i, line in enumerate(lines) if line.strip() == "}"]:
+            start = end - 1
+            while not code[start] or indents[start] > indents[end]:
+                start -= 1
+            assert end - start < 60, f"{path.name}:{start + 1}: {end - start + 1} lines"
 
 
 def test_no_room_is_called_utils() -> None:

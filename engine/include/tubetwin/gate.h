@@ -4,6 +4,7 @@
 // (6 dB less, so that a fading note does not flutter): the longest wave of a guitar is 12 ms.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 namespace tubetwin {
@@ -32,7 +33,7 @@ class Gate {
         open_ = hold_;
       else if (open_ > 0)
         open_--;
-      gain_ = open_ > 0 ? std::fmin(gain_ + opening_, 1.0f) : std::fmax(gain_ - closing_, 0.0f);
+      gain_ = open_ > 0 ? std::min(gain_ + opening_, 1.0f) : std::max(gain_ - closing_, 0.0f);
       x[t] *= gain_;
     }
   }
