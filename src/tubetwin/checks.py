@@ -21,7 +21,8 @@ Samples = NDArray[np.float32]  # (samples,)
 REFUSED, DOUBTFUL = "refused", "doubtful"
 
 SILENT_DBFS = -66.0  # a take whose loudest sample is below it heard no amp
-CLEAR = 9.0  # of `Alignment.clarity`: a recording of another passage reaches 6 to 7
+CLEAR = 16.0  # of `Alignment.clarity`: another passage reaches 6 to 13, the true one 47 and more
+CLEAR_HERE = 10.0  # where the lag is known already
 EXPLAINED = 0.05  # of a take's energy, at the very least, by a linear filter of its own DI
 NEAR_SECONDS = 0.005  # that a passage may lie off where the whole was found
 ENOUGH = 0.9  # of the DI must be answered
@@ -185,13 +186,13 @@ def hiss_and_hum(rest: Samples, sample_rate_hz: float) -> tuple[float, float, fl
 # ---- One take -----------------------------------------------------------------------------------
 
 
-def _follows(di: Samples, straight: Samples, sample_rate_hz: int) -> bool:
+def _follows(di: Samples, straight: Samples, sample_rate_hz: int, clear: float = CLEAR) -> bool:
     """Whether a straightened recording answers this very DI: the calibration fits any take."""
     if not di.any():
         return True
     a = align(di, straight, sample_rate_hz)
     near = abs(a.lag_samples) < NEAR_SECONDS * sample_rate_hz
-    return near and a.clarity > CLEAR and a.explained > EXPLAINED
+    return near and a.clarity > clear and a.explained > EXPLAINED
 
 
 def _speed(di: Samples, recording: Samples, sample_rate_hz: int, own: slice) -> float:
@@ -199,7 +200,7 @@ def _speed(di: Samples, recording: Samples, sample_rate_hz: int, own: slice) -> 
     for labelled, true in RATES:
         slower = audio.resample(recording, true, labelled)
         straight = straightened(slower, align(di, slower, sample_rate_hz), len(di))
-        if _follows(di[own], straight[own], sample_rate_hz):
+        if _follows(di[own], straight[own], sample_rate_hz, CLEAR):
             return true / labelled
     return 1.0
 

@@ -141,6 +141,8 @@ def half_of_the_corners(controls: Sequence[Control], most: int) -> list[dict[str
     factorial designs", 1961.
     """
     k = len(controls)
+    if k == 0 or most < 1:
+        return []
     even = (i for i in range(2 ** min(k, 20)) if i.bit_count() % 2 == 0)
     corners = [
         {
@@ -149,8 +151,8 @@ def half_of_the_corners(controls: Sequence[Control], most: int) -> list[dict[str
         }
         for i in even
     ]
-    step = max(1, -(-len(corners) // max(most, 1)))
-    return corners[::step] if k else []
+    step = max(1, -(-len(corners) // most))
+    return corners[::step]
 
 
 def _order(takes: list[tuple[Setting, str]], knobs: Sequence[Knob]) -> list[tuple[Setting, str]]:
