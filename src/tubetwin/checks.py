@@ -186,7 +186,9 @@ def hiss_and_hum(rest: Samples, sample_rate_hz: float) -> tuple[float, float, fl
 # ---- One take -----------------------------------------------------------------------------------
 
 
-def _follows(di: Samples, straight: Samples, sample_rate_hz: int, clear: float = CLEAR) -> bool:
+def _follows(
+    di: Samples, straight: Samples, sample_rate_hz: int, clear: float = CLEAR_HERE
+) -> bool:
     """Whether a straightened recording answers this very DI: the calibration fits any take."""
     if not di.any():
         return True
