@@ -82,7 +82,7 @@ def test_what_cannot_be_trusted_is_kept_aside_and_named(
     other = amp(guitar.playing(5.0, 22), 3)
     soundfile.write(folder / "Drive 8 Master 4.wav", other, RATE_HZ)
     soundfile.write(folder / "Drive 9 Master 3.wav", 0 * other, RATE_HZ)
-    hot = np.clip(3 * recording(5, 10), -1, 1)
+    hot = np.clip(9 * recording(5, 10), -1, 1)
     soundfile.write(folder / "Drive 10 Master 2.wav", hot, RATE_HZ)
     assert take_in(folder, "--di", folder / "DI.wav", "--json") == 0
     rows = {row["file"]: row for row in json.loads(capsys.readouterr().out)}

@@ -26,6 +26,7 @@ CLEAR_HERE = 10.0  # where the lag is known already
 EXPLAINED = 0.05  # of a take's energy, at the very least, by a linear filter of its own DI
 NEAR_SECONDS = 0.005  # that a passage may lie off where the whole was found
 ENOUGH = 0.9  # of the DI must be answered
+FULL_SCALE = 0.997  # a converter's end, by the word of most
 FLAT_RUNS = 2  # of three equal samples at the very top: clipping, as a wave's own top has none
 STILL_SAMPLES = 12  # equal samples while music plays: nothing was recorded
 BLOCKS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # of sound cards
@@ -120,11 +121,17 @@ def _runs(true: NDArray[np.bool_], least: int) -> NDArray[np.int64]:
 
 
 def clipped(recording: Samples) -> int:
-    """Samples in flat tops: three or more equal ones at the very highest or lowest value."""
-    found = 0
+    """Samples in flat tops: three or more equal ones at the very highest or lowest value.
+
+    Below full scale 16 bits are too coarse to tell: there, a saturated amp's own tops are flat too.
+    """
+    found, steps = 0, np.abs(np.diff(recording))
+    finest = float(steps[steps > 0].min(initial=1.0))
     for side in (recording, -recording):
-        top = side.max(initial=0.0)
-        runs = _runs(side >= top * (1 - 2e-7), 3) if top > 0 else np.zeros((0, 2), int)
+        top = float(side.max(initial=0.0))
+        if top <= 0 or (top < FULL_SCALE and finest > 1e-6 * top):
+            continue
+        runs = _runs(side >= top * (1 - 2e-7), 3)
         lengths = runs[:, 1] - runs[:, 0]
         if len(runs) >= FLAT_RUNS or (lengths > 5).any():
             found += int(lengths.sum())
@@ -143,8 +150,16 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
     """Where a recording stands still though its model plays, or plays one block of a card twice."""
     rms = float(np.sqrt(np.mean(np.square(recording, dtype=float)))) or 1.0
     loud = _rms(model, 256) > 0.1 * rms
-    same = np.abs(np.diff(recording, prepend=np.nan)) <= 1e-6 * rms
-    found = [int(a) for a, b in _runs(same, STILL_SAMPLES) if loud[a:b].mean() > 0.5]
+    steps = np.abs(np.diff(recording, prepend=np.nan))
+    finest = float(steps[steps > 0].min(initial=1.0))
+    moves = max(0.05 * rms, 10 * finest)  # 16 bits stand still by themselves where music is soft
+
+    def plays(begin: int, end: int) -> bool:
+        part = model[max(begin - 8, 0) : end + 8]
+        return bool(loud[begin:end].mean() > 0.5 and np.ptp(part) > moves)
+
+    still = _runs(steps <= 1e-6 * rms, STILL_SAMPLES)
+    found = [int(begin) for begin, end in still if plays(begin, end)]
     moving = np.abs(recording) > 0.02 * rms
     for block in BLOCKS:
         if 2 * block >= len(recording):
@@ -152,7 +167,7 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
         twice = np.zeros(len(recording), bool)
         twice[block:] = np.abs(recording[block:] - recording[:-block]) <= 1e-6 * rms
         runs = _runs(twice, max(block - 2, 24))
-        found += [int(a) for a, b in runs if moving[a:b].mean() > 0.3 and loud[a:b].mean() > 0.5]
+        found += [int(a) for a, b in runs if moving[a:b].mean() > 0.3 and plays(a, b)]
     return sorted(found)
 
 
