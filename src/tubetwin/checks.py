@@ -20,13 +20,14 @@ Samples = NDArray[np.float32]  # (samples,)
 
 REFUSED, DOUBTFUL = "refused", "doubtful"
 
-SILENT_DBFS = -66.0  # a take whose loudest sample is below it heard no amp
+SILENT_DBFS = -60.0  # a take that peaks below it and does not follow its DI heard no amp
 CLEAR = 16.0  # of `Alignment.clarity`: another passage reaches 6 to 13, the true one 47 and more
 CLEAR_HERE = 10.0  # where the lag is known already
 EXPLAINED = 0.05  # of a take's energy, at the very least, by a linear filter of its own DI
 NEAR_SECONDS = 0.005  # that a passage may lie off where the whole was found
 ENOUGH = 0.9  # of the DI must be answered
 FULL_SCALE = 0.997  # a converter's end, by the word of most
+FULL_SAMPLES = 8  # so many equal ones at the end of the scale are no accident
 FLAT_RUNS = 2  # of three equal samples at the very top: clipping, as a wave's own top has none
 STILL_SAMPLES = 12  # equal samples while music plays: nothing was recorded
 BLOCKS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # of sound cards
@@ -131,7 +132,11 @@ def clipped(recording: Samples) -> int:
         top = float(side.max(initial=0.0))
         if top <= 0 or (top < FULL_SCALE and finest > 1e-6 * top):
             continue
-        runs = _runs(side >= top * (1 - 2e-7), 3)
+        at_top = side >= top * (1 - 2e-7)
+        if top >= FULL_SCALE and at_top.sum() >= FULL_SAMPLES:
+            found += int(at_top.sum())
+            continue
+        runs = _runs(at_top, 3)
         lengths = runs[:, 1] - runs[:, 0]
         if len(runs) >= FLAT_RUNS or (lengths > 5).any():
             found += int(lengths.sum())
@@ -243,8 +248,8 @@ def listen(
     begin = math.ceil(max(0.0, -a.lag_samples))
     end = math.floor(min(len(di), len(recording) - a.lag_samples))
     seconds, covered = len(recording) / sample_rate_hz, max(0, end - begin) / len(di)
-    if peak < SILENT_DBFS:
-        return Heard(a, seconds, covered, peak, rms)
+    if peak < SILENT_DBFS and a.clarity < CLEAR:
+        return Heard(replace(a, gain=0.0), seconds, covered, peak, rms)
     straight = straightened(recording, a, len(di))
     own = passage or slice(0, len(di))
     here = slice(max(own.start, begin), max(own.start, min(own.stop, end)))
@@ -282,7 +287,7 @@ def judge(take: str, heard: Heard, sample_rate_hz: int) -> Iterator[Finding]:
         return Finding(kind, verdict, take, what)
 
     a = heard.alignment
-    if heard.peak_dbfs < SILENT_DBFS:
+    if a.gain == 0.0:
         yield found("silent", f"its peak is {heard.peak_dbfs:.0f} dBFS")
         return
     if a.clarity < CLEAR:
