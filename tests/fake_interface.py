@@ -24,7 +24,7 @@ class Interface:
     mains_hz: float = 50.0
     clips_at: float = 1.0  # re full scale
     fault: str = ""  # zeros, lost, twice
-    fault_at: float = 0.5  # of the recording
+    fault_at: float = 0.5  # of the sound
     fault_samples: int = 128
 
     def record(self, sound: np.ndarray, seed: int, sample_rate_hz: int = 48000) -> np.ndarray:
@@ -41,7 +41,7 @@ class Interface:
         late += rms * 10 ** (self.hum_db / 20) * lines / np.sqrt(np.mean(lines**2))
         heard = np.clip(self.polarity * self.gain * late, -self.clips_at, self.clips_at)
         heard = np.round(heard * 2**23) / 2**23
-        at = round(self.fault_at * length)
+        at = round(self.fault_at * len(sound) + self.latency_samples)
         block = slice(at, at + self.fault_samples)
         if self.fault == "zeros":
             heard[block] = 0

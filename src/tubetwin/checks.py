@@ -20,11 +20,14 @@ Samples = NDArray[np.float32]  # (samples,)
 
 REFUSED, DOUBTFUL = "refused", "doubtful"
 
-SILENT_DBFS = -66.0  # a take whose loudest sample is below it heard no amp
-CLEAR = 9.0  # of `Alignment.clarity`: a recording of another passage reaches 6 to 7
+SILENT_DBFS = -60.0  # a take that peaks below it and does not follow its DI heard no amp
+CLEAR = 16.0  # of `Alignment.clarity`: another passage reaches 6 to 13, the true one 47 and more
+CLEAR_HERE = 10.0  # where the lag is known already
 EXPLAINED = 0.05  # of a take's energy, at the very least, by a linear filter of its own DI
 NEAR_SECONDS = 0.005  # that a passage may lie off where the whole was found
 ENOUGH = 0.9  # of the DI must be answered
+FULL_SCALE = 0.997  # a converter's end, by the word of most
+FULL_SAMPLES = 8  # so many equal ones at the end of the scale are no accident
 FLAT_RUNS = 2  # of three equal samples at the very top: clipping, as a wave's own top has none
 STILL_SAMPLES = 12  # equal samples while music plays: nothing was recorded
 BLOCKS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # of sound cards
@@ -119,11 +122,21 @@ def _runs(true: NDArray[np.bool_], least: int) -> NDArray[np.int64]:
 
 
 def clipped(recording: Samples) -> int:
-    """Samples in flat tops: three or more equal ones at the very highest or lowest value."""
-    found = 0
+    """Samples in flat tops: three or more equal ones at the very highest or lowest value.
+
+    Below full scale 16 bits are too coarse to tell: there, a saturated amp's own tops are flat too.
+    """
+    found, steps = 0, np.abs(np.diff(recording))
+    finest = float(steps[steps > 0].min(initial=1.0))
     for side in (recording, -recording):
-        top = side.max(initial=0.0)
-        runs = _runs(side >= top * (1 - 2e-7), 3) if top > 0 else np.zeros((0, 2), int)
+        top = float(side.max(initial=0.0))
+        if top <= 0 or (top < FULL_SCALE and finest > 1e-6 * top):
+            continue
+        at_top = side >= top * (1 - 2e-7)
+        if top >= FULL_SCALE and at_top.sum() >= FULL_SAMPLES:
+            found += int(at_top.sum())
+            continue
+        runs = _runs(at_top, 3)
         lengths = runs[:, 1] - runs[:, 0]
         if len(runs) >= FLAT_RUNS or (lengths > 5).any():
             found += int(lengths.sum())
@@ -142,8 +155,16 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
     """Where a recording stands still though its model plays, or plays one block of a card twice."""
     rms = float(np.sqrt(np.mean(np.square(recording, dtype=float)))) or 1.0
     loud = _rms(model, 256) > 0.1 * rms
-    same = np.abs(np.diff(recording, prepend=np.nan)) <= 1e-6 * rms
-    found = [int(a) for a, b in _runs(same, STILL_SAMPLES) if loud[a:b].mean() > 0.5]
+    steps = np.abs(np.diff(recording, prepend=np.nan))
+    finest = float(steps[steps > 0].min(initial=1.0))
+    moves = max(0.05 * rms, 10 * finest)  # 16 bits stand still by themselves where music is soft
+
+    def plays(begin: int, end: int) -> bool:
+        part = model[max(begin - 8, 0) : end + 8]
+        return bool(loud[begin:end].mean() > 0.5 and np.ptp(part) > moves)
+
+    still = _runs(steps <= 1e-6 * rms, STILL_SAMPLES)
+    found = [int(begin) for begin, end in still if plays(begin, end)]
     moving = np.abs(recording) > 0.02 * rms
     for block in BLOCKS:
         if 2 * block >= len(recording):
@@ -151,7 +172,7 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
         twice = np.zeros(len(recording), bool)
         twice[block:] = np.abs(recording[block:] - recording[:-block]) <= 1e-6 * rms
         runs = _runs(twice, max(block - 2, 24))
-        found += [int(a) for a, b in runs if moving[a:b].mean() > 0.3 and loud[a:b].mean() > 0.5]
+        found += [int(a) for a, b in runs if moving[a:b].mean() > 0.3 and plays(a, b)]
     return sorted(found)
 
 
@@ -185,13 +206,15 @@ def hiss_and_hum(rest: Samples, sample_rate_hz: float) -> tuple[float, float, fl
 # ---- One take -----------------------------------------------------------------------------------
 
 
-def _follows(di: Samples, straight: Samples, sample_rate_hz: int) -> bool:
+def _follows(
+    di: Samples, straight: Samples, sample_rate_hz: int, clear: float = CLEAR_HERE
+) -> bool:
     """Whether a straightened recording answers this very DI: the calibration fits any take."""
     if not di.any():
         return True
     a = align(di, straight, sample_rate_hz)
     near = abs(a.lag_samples) < NEAR_SECONDS * sample_rate_hz
-    return near and a.clarity > CLEAR and a.explained > EXPLAINED
+    return near and a.clarity > clear and a.explained > EXPLAINED
 
 
 def _speed(di: Samples, recording: Samples, sample_rate_hz: int, own: slice) -> float:
@@ -199,7 +222,7 @@ def _speed(di: Samples, recording: Samples, sample_rate_hz: int, own: slice) -> 
     for labelled, true in RATES:
         slower = audio.resample(recording, true, labelled)
         straight = straightened(slower, align(di, slower, sample_rate_hz), len(di))
-        if _follows(di[own], straight[own], sample_rate_hz):
+        if _follows(di[own], straight[own], sample_rate_hz, CLEAR):
             return true / labelled
     return 1.0
 
@@ -225,8 +248,8 @@ def listen(
     begin = math.ceil(max(0.0, -a.lag_samples))
     end = math.floor(min(len(di), len(recording) - a.lag_samples))
     seconds, covered = len(recording) / sample_rate_hz, max(0, end - begin) / len(di)
-    if peak < SILENT_DBFS:
-        return Heard(a, seconds, covered, peak, rms)
+    if peak < SILENT_DBFS and a.clarity < CLEAR:
+        return Heard(replace(a, gain=0.0), seconds, covered, peak, rms)
     straight = straightened(recording, a, len(di))
     own = passage or slice(0, len(di))
     here = slice(max(own.start, begin), max(own.start, min(own.stop, end)))
@@ -264,7 +287,7 @@ def judge(take: str, heard: Heard, sample_rate_hz: int) -> Iterator[Finding]:
         return Finding(kind, verdict, take, what)
 
     a = heard.alignment
-    if heard.peak_dbfs < SILENT_DBFS:
+    if a.gain == 0.0:
         yield found("silent", f"its peak is {heard.peak_dbfs:.0f} dBFS")
         return
     if a.clarity < CLEAR:

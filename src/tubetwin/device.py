@@ -77,7 +77,7 @@ def _sounddevice() -> ModuleType:
     try:
         return importlib.import_module("sounddevice")
     except ModuleNotFoundError as error:
-        raise BadInput("live playing needs sounddevice: pip install 'tubetwin[live]'") from error
+        raise BadInput("a sound card needs sounddevice: pip install 'tubetwin[live]'") from error
     except OSError as error:  # the wheel for Linux comes without PortAudio itself
         raise BadInput("PortAudio is missing: apt install libportaudio2") from error
 

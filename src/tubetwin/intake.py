@@ -66,6 +66,8 @@ def _di_of(path: Path, di: Path) -> Path:
 
 def from_names(folder: Path, di: Path, pattern: str | None) -> list[Source]:
     """Sources whose file names tell the knobs; `di` is a file, or a folder of files so named."""
+    if not di.exists():
+        raise BadInput(f"{di} is missing: --di names what was played into the amp")
     paths = [p for p in _sounds(folder) if not (di.is_file() and p.samefile(di))]
     if not paths:
         raise BadInput(f"{folder} holds no recordings: {', '.join(SUFFIXES)} are looked for")

@@ -141,6 +141,8 @@ def half_of_the_corners(controls: Sequence[Control], most: int) -> list[dict[str
     factorial designs", 1961.
     """
     k = len(controls)
+    if k == 0 or most < 1:
+        return []
     even = (i for i in range(2 ** min(k, 20)) if i.bit_count() % 2 == 0)
     corners = [
         {
@@ -149,8 +151,8 @@ def half_of_the_corners(controls: Sequence[Control], most: int) -> list[dict[str
         }
         for i in even
     ]
-    step = max(1, -(-len(corners) // max(most, 1)))
-    return corners[::step] if k else []
+    step = max(1, -(-len(corners) // most))
+    return corners[::step]
 
 
 def _order(takes: list[tuple[Setting, str]], knobs: Sequence[Knob]) -> list[tuple[Setting, str]]:
@@ -205,24 +207,11 @@ def schedule(
     knobs = [c.knob for c in controls]
     if len({k.name.lower() for k in knobs}) < len(knobs):
         raise BadInput("two knobs have one name: call them apart, such as Volume I and Volume II")
-    corners = half_of_the_corners(controls, settings // 3)
-    lows = {c.knob.name: (floors or {}).get(c.knob.name, c.knob.minimum) for c in controls}
-    corners = [{n: max(v, lows[n]) for n, v in s.items()} for s in corners]
-    drawn = plan(knobs, max(settings - len(corners), 1), seed, floors)
-    snapped = [
-        ({c.knob.name: c.snapped(s[c.knob.name]) for c in controls}, split)
-        for s, split in drawn
-        if split != "train" or not _is_corner(s, lows, knobs) or not knobs
-    ]
-    missing = settings - len(corners) - sum(split == "train" for _, split in snapped)
-    if missing > 0 and knobs:  # places of corners that are here already
-        more = plan(knobs, settings + missing + 8, seed + 1, floors)
-        extra = [s for s, split in more if split == "train" and not _is_corner(s, lows, knobs)]
-        snapped += [
-            ({c.knob.name: c.snapped(s[c.knob.name]) for c in controls}, "train")
-            for s in extra[:missing]
-        ]
-    takes = _apart([*((c, "train") for c in corners), *snapped], bool(knobs))
+    takes: list[tuple[Setting, str]]
+    if not controls:
+        takes = [(dict(s), split) for s, split in plan(knobs, settings, seed)]
+    else:
+        takes = _spread(controls, settings, seed, floors or {})
     ordered = _order(takes, knobs)
     repeats = (
         ordered[0] if ordered[0][1] == "train" else next(t for t in ordered if t[1] == "train")
@@ -231,25 +220,37 @@ def schedule(
     return Schedule(rig, tuple(controls), tuple(ordered), True, seconds, sample_rate_hz, seed, di)
 
 
-def _is_corner(setting: Setting, lows: Mapping[str, float], knobs: Sequence[Knob]) -> bool:
-    return all(setting[k.name] in (lows[k.name], k.minimum, k.maximum) for k in knobs)
+def _spread(
+    controls: Sequence[Control], settings: int, seed: int, floors: Mapping[str, float]
+) -> list[tuple[Setting, str]]:
+    """Judges, half of the corners, and the inside of the panel; clicks make no setting twice."""
+    knobs = [c.knob for c in controls]
 
+    def snapped(setting: Setting) -> tuple[float, ...]:
+        return tuple(c.snapped(setting[c.knob.name]) for c in controls)
 
-def _apart(takes: list[tuple[Setting, str]], has_knobs: bool) -> list[tuple[Setting, str]]:
-    """No setting twice: clicks may have made two alike. Judges go before training."""
-    if not has_knobs:
-        return takes
-    seen: set[tuple[float, ...]] = set()
-    kept = []
-    for setting, split in sorted(takes, key=lambda take: SPLITS[::-1].index(take[1])):
-        values = tuple(setting.values())
-        if values not in seen:
-            seen.add(values)
-            kept.append((setting, split))
+    def is_corner(values: tuple[float, ...]) -> bool:
+        ends = [(k.minimum, k.maximum, floors.get(k.name)) for k in knobs]
+        return all(value in end for value, end in zip(values, ends, strict=True))
+
+    splits: dict[tuple[float, ...], str] = {}
+    for setting, split in plan(knobs, settings, seed, floors):
+        if split != "train":
+            splits.setdefault(snapped(setting), split)
+    for corner in half_of_the_corners(controls, settings // 3):
+        lifted = {name: max(value, floors.get(name, value)) for name, value in corner.items()}
+        splits.setdefault(snapped(lifted), "train")
+    many = (snapped(s) for s, of in plan(knobs, 4 * settings + 64, seed, floors) if of == "train")
+    inside = [values for values in many if not is_corner(values) or len(knobs) < 2]
+    for values in inside:
+        if sum(split == "train" for split in splits.values()) >= settings:
+            break
+        splits.setdefault(values, "train")
     for split in SPLITS:
-        if not any(of == split for _, of in kept):
+        if split not in splits.values():
             raise BadInput(f"the panel has too few positions for {split} settings: name more knobs")
-    return kept
+    names = [k.name for k in knobs]
+    return [(dict(zip(names, v, strict=True)), split) for v, split in splits.items()]
 
 
 # ---- On disk, on paper and on the screen ---------------------------------------------------------
