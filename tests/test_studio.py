@@ -174,6 +174,13 @@ def test_a_killed_capture_loses_at_most_the_take_being_recorded(tmp_path: Path) 
     with pytest.raises(cli.BadInput, match="interrupted"):
         Session.load(tmp_path / "session")
     again = Player(tmp_path / "card", tmp_path / "session", "--no-loopback")
-    assert again.play() == 0, "".join(again.said)
+    asked: list[int] = []
+
+    def stop_after_one(number: int, words: str) -> str:
+        asked.append(number)
+        return "" if len(asked) == 1 else "q"
+
+    assert again.play(stop_after_one) == 0, "".join(again.said)
+    assert asked[0] in (2, 3)  # the second take may have been whole
     assert (takes / "0001.wav").stat().st_mtime_ns == kept
-    assert len(Session.load(tmp_path / "session").takes) == 8
+    assert "the same command goes on" in "".join(again.said)

@@ -77,10 +77,11 @@ def _step(stretches: NDArray[np.float64]) -> tuple[float, float]:
     if len(at) < 6:
         return 0.0, 0.0
     of_three = np.sort(np.lib.stride_tricks.sliding_window_view(lags, 3), axis=1)
-    alike = of_three[:, 2] - of_three[:, 0] < STEP_SPREAD
+    spread = of_three[:, 2] - of_three[:, 0]
     jumps = of_three[3:, 1] - of_three[:-3, 1]
     drift = np.median(np.diff(lags) / np.diff(at)) * (at[4:-1] - at[1:-4])
-    jumps = np.where(alike[3:] & alike[:-3], jumps - drift, 0.0)
+    alike = np.maximum(spread[3:], spread[:-3]) < np.maximum(STEP_SPREAD, 0.1 * np.abs(jumps))
+    jumps = np.where(alike, jumps - drift, 0.0)
     worst = int(np.abs(jumps).argmax())
     level = lags - np.median(np.diff(lags) / np.diff(at)) * at
     stays = np.median(level[worst + 3 :]) - np.median(level[: worst + 3])

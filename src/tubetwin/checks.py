@@ -248,13 +248,13 @@ def listen(
     begin = math.ceil(max(0.0, -a.lag_samples))
     end = math.floor(min(len(di), len(recording) - a.lag_samples))
     seconds, covered = len(recording) / sample_rate_hz, max(0, end - begin) / len(di)
-    if peak < SILENT_DBFS and a.clarity < CLEAR:
-        return Heard(replace(a, gain=0.0), seconds, covered, peak, rms)
     straight = straightened(recording, a, len(di))
     own = passage or slice(0, len(di))
     here = slice(max(own.start, begin), max(own.start, min(own.stop, end)))
     enough = here.stop - here.start > 0.5 * sample_rate_hz or covered >= ENOUGH
     if a.clarity < CLEAR or (enough and not _follows(di[here], straight[here], sample_rate_hz)):
+        if peak < SILENT_DBFS:
+            return Heard(replace(a, gain=0.0), seconds, covered, peak, rms)
         speed = _speed(di, recording, sample_rate_hz, own)
         return Heard(replace(a, clarity=0.0), seconds, covered, peak, rms, speed=speed)
     x, y = di[begin:end], straight[begin:end]

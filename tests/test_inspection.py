@@ -1,0 +1,131 @@
+"""A session's takes are judged by each other, and the bad ones are taken out but not lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from tubetwin import audio, cli, inspection, neighbours
+from tubetwin.alignment import moved
+from tubetwin.knobs import Knob
+from tubetwin.session import Session, Take
+
+RATE_HZ = 16000
+LENGTH = 2 * RATE_HZ
+PANEL = (Knob("Volume"), Knob("Tone"))
+
+
+def amp(di: np.ndarray, volume: float, tone: float) -> np.ndarray:
+    """A made-up amp whose sound moves smoothly with its knobs."""
+    dark = lfilter([1 - 0.08 * tone], [1, -0.08 * tone], di)
+    return np.asarray(0.3 * np.tanh(10 ** (volume / 8) * dark), np.float32)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """Eight takes, one of them done again, with some hiss."""
+    rng = np.random.default_rng(4)
+    colour = lfilter([1], [1, -0.7], rng.standard_normal(8 * LENGTH))
+    di = (0.1 * colour).astype(np.float32)
+    splits = ["train"] * 5 + ["validation", "test", "train"]
+    takes = []
+    (tmp_path / "takes").mkdir()
+    for i, split in enumerate([*splits, "train"], start=1):
+        again = i == 9
+        setting = {"Volume": 1.0, "Tone": 8.0} if again else {"Volume": i, "Tone": 9.0 - i}
+        start = 0 if again else (i - 1) * LENGTH
+        take = Take(f"takes/{i:04}.wav", setting, split, start, LENGTH)
+        sound = amp(di[start : start + LENGTH], setting["Volume"], setting["Tone"])
+        hiss = 1e-4 * rng.standard_normal(LENGTH)
+        audio.write(tmp_path / take.file, sound + hiss, RATE_HZ)
+        takes.append(take)
+    audio.write(tmp_path / "di.wav", di, RATE_HZ)
+    session = Session(tmp_path, "made up", RATE_HZ, PANEL, tuple(takes))
+    session.save()
+    return session
+
+
+def edit(session: Session, index: int, change: str) -> str:
+    """Spoil one take. Returns its file."""
+    take = session.takes[index]
+    path = session.folder / take.file
+    sound = session.recording(take)
+    if change == "missing":
+        path.unlink()
+    elif change == "another rate":
+        audio.write(path, sound, 2 * RATE_HZ)
+    else:
+        spoilt = {
+            "upside down": -sound,
+            "late": moved(sound, -6.0, 0.0, 0.0, LENGTH),
+            "double": session.recording(session.takes[index - 1]),
+            "cut off": sound[: LENGTH // 2],
+        }[change]
+        audio.write(path, spoilt, RATE_HZ)
+    return take.file
+
+
+def test_a_good_session_passes_and_knows_its_floor(session: Session) -> None:
+    report = inspection.inspect(session.folder)
+    assert not report.findings
+    sound = session.recording(session.takes[0])
+    hiss = 2 * 1e-8 / np.mean(sound**2)
+    assert report.floor_esr == pytest.approx(hiss, rel=0.1)
+
+
+CHANGES = {
+    "missing": "unreadable",
+    "another rate": "wrong rate",
+    "upside down": "polarity",
+    "late": "latency",
+    "double": "duplicate",
+    "cut off": "cut off",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_bad_take_is_named_and_set_aside(
+    session: Session, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = edit(session, 3, change)
+    assert cli.main(["check", str(session.folder), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["refused"] == [file]
+    row = next(row for row in report["takes"] if row["file"] == file)
+    assert CHANGES[change] in [finding["kind"] for finding in row["findings"]]
+    assert all(finding["mend"] for finding in row["findings"])
+    assert cli.main(["check", str(session.folder), "--set-aside"]) == 0
+    left = Session.load(session.folder)
+    assert len(left.takes) == len(session.takes) - 1
+    assert file not in [take.file for take in left.takes]
+    aside = session.folder / "aside"
+    assert (aside / Path(file).name).exists() == (change != "missing")
+    assert CHANGES[change] in (aside / "reasons.json").read_text()
+    assert cli.main(["check", str(session.folder)]) == 0
+
+
+def test_an_amp_that_does_not_repeat_itself_is_named(session: Session) -> None:
+    take = session.takes[8]
+    sound = session.recording(take)
+    audio.write(session.folder / take.file, 1.2 * sound, RATE_HZ)
+    report = inspection.inspect(session.folder)
+    assert [f.kind for f in report.findings] == ["unsteady"]
+    assert report.floor_esr == pytest.approx(0.04, rel=0.05)
+    assert not report.refused
+
+
+def test_a_label_that_fits_another_sound_is_doubted() -> None:
+    """Smooth features over a panel of two knobs, one label far from where it belongs."""
+    rng = np.random.default_rng(2)
+    settings = rng.uniform(size=(40, 2))
+    slopes = rng.normal(0, 12, (2, 19))
+    features = settings @ slopes + 3 * np.sin(3 * settings) @ rng.normal(0, 1, (2, 19))
+    features += rng.normal(0, 0.1, features.shape)
+    assert neighbours.misfits(settings, features) == []
+    wrong = settings.copy()
+    wrong[7] = (wrong[7] + 0.5) % 1
+    (misfit,) = neighbours.misfits(wrong, features)
+    assert misfit.take == 7
+    assert np.abs(misfit.rather - settings[7]).max() < 0.15
