@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tubetwin import cli, twin
+from tubetwin import cli, terminal, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 
@@ -118,11 +118,11 @@ PANEL = (Knob("Volume"), Knob("Mid-Bite"))
 
 
 def test_knobs_are_options_by_their_printed_names() -> None:
-    assert cli.knob_options(["--volume", "3", "--mid-bite=4.5"], PANEL, 8) == {
+    assert terminal.knob_options(["--volume", "3", "--mid-bite=4.5"], PANEL, 8) == {
         "Volume": 3,
         "Mid-Bite": 4.5,
     }
-    swept = cli.knob_options(["--volume", "2:8"], PANEL, 3)
+    swept = terminal.knob_options(["--volume", "2:8"], PANEL, 3)
     assert np.array_equal(swept["Volume"], [2, 5, 8])
 
 
@@ -139,7 +139,7 @@ def test_knobs_are_options_by_their_printed_names() -> None:
 )
 def test_a_wrong_knob_is_named(words: list[str], complaint: str) -> None:
     with pytest.raises(BadInput, match=complaint):
-        cli.knob_options(words, PANEL, 8)
+        terminal.knob_options(words, PANEL, 8)
 
 
 # ---- Bad input ---------------------------------------------------------------------------------

@@ -1,0 +1,163 @@
+"""Commands from a session to a twin: train it, judge it, say what it is."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from tubetwin.terminal import console, progress
+
+# Rooms that need numba, torch or matplotlib are imported where they are used: playing starts at
+# once, and does without the extras.
+
+
+@click.command()
+@click.argument("session")
+@click.option("-o", "--output", required=True, help="The twin to write.")
+@click.option(
+    "--size",
+    default="standard",
+    show_default=True,
+    help="standard (16 channels), lite (8) or nano (4).",
+)
+@click.option("--quick", "effort", flag_value="quick", help="5 minutes: good enough to play.")
+@click.option("--best", "effort", flag_value="best", help="8 hours: over night.")
+@click.option("--minutes", type=float, help="[default: 60] Time to train for.")
+@click.option("--from", "start", default="", help="Go on from this twin, say with more takes.")
+@click.option(
+    "--learning-rate", type=float, default=3e-3, show_default=True, help="At its highest."
+)
+@click.option("--licence", default="", help="Of the twin: an SPDX identifier such as CC-BY-4.0.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: one per core.")
+@click.option(
+    "--device", default="cpu", show_default=True, help="cpu, or a PyTorch device such as cuda."
+)
+def train(
+    session: str,
+    output: str,
+    licence: str,
+    effort: str | None,
+    minutes: float | None,
+    **options: Any,
+) -> None:
+    """Train a twin of a session's rig.
+
+    Ctrl-C keeps the best twin so far, and a checkpoint from which the same command goes on.
+    """
+    from tubetwin import training
+    from tubetwin.session import Session
+
+    recorded = Session.load(session)
+    if minutes is None:
+        minutes = training.EFFORTS_MINUTES[effort or "default"]
+    config = training.Config(minutes=minutes, **options)
+    command = " ".join(["tubetwin", *sys.argv[1:]])
+    with training_progress() as report:
+        path = training.train(recorded, output, config, report, command, licence)
+    score(path, recorded)
+
+
+def score(path: Path, recorded: Any) -> None:
+    """Judge a new twin with the engine, and write the verdict into it."""
+    from tubetwin import evaluation, twin
+
+    with progress("Evaluating") as report:
+        found = evaluation.evaluate(path, recorded, progress=report)
+    twin.save(replace(twin.load(path), scores=evaluation.scores(found)), path)
+    console.print(summary_table(found))
+
+
+@click.command()
+@click.argument("twin_name", metavar="TWIN")
+@click.argument("session")
+@click.option("--json", "as_json", is_flag=True, help="The whole report on standard output.")
+@click.option("--report", "page", help="Also write a page with plots.")
+def evaluate(twin_name: str, session: str, as_json: bool, page: str | None) -> None:
+    """Compare a twin with recordings, at settings it has seen and at settings it has not.
+
+    The twin plays through the native engine: what is measured is what is heard.
+    """
+    from tubetwin import evaluation, twin
+    from tubetwin.files import replacing
+    from tubetwin.session import Session
+
+    path = twin.bundled(twin_name)
+    with progress("Evaluating") as tell:
+        found = evaluation.evaluate(path, Session.load(session), progress=tell)
+    if page:
+        from tubetwin import report
+
+        with replacing(page) as temporary:
+            temporary.write_text(report.evaluation_page(found), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        console.print(summary_table(found))
+
+
+@click.command()
+@click.argument("twin_name", metavar="TWIN", default="standard")
+@click.option("--json", "as_json", is_flag=True)
+def info(twin_name: str, as_json: bool) -> None:
+    """Print what a twin is, every figure measured on the loaded twin."""
+    from tubetwin import datasheet, twin
+
+    measured = datasheet.measure(twin.bundled(twin_name))
+    if as_json:
+        click.echo(json.dumps(measured, indent=1))
+        return
+    table = Table(title=str(measured["name"]), title_justify="left")
+    for heading in ("", "", "how it was measured"):
+        table.add_column(heading)
+    for row in datasheet.table(measured):
+        table.add_row(*row)
+    Console().print(table)
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[Any], None]]:
+    """A bar for training; each validation stays on the screen as a line of its own."""
+    columns = (
+        TextColumn("Training"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def report(p: Any) -> None:
+            left = f"{p.seconds_left / 60:.1f} min left"
+            bar.update(
+                task, completed=p.spent, description=f"{left}, step {p.step}, loss {p.loss:.4f}"
+            )
+            if p.validation_esr is not None:
+                bar.console.print(
+                    f"{p.spent:4.0%}  step {p.step:6}  loss {p.loss:.5f}  "
+                    f"validation ESR {p.validation_esr:.5f}  best {p.best_esr:.5f}"
+                )
+
+        yield report
+
+
+def summary_table(found: Mapping[str, Any]) -> Table:
+    """ESR on seen and on unseen settings, apart."""
+    table = Table(
+        title=f"{found['name']}: ESR, engine against {found['rig']}", title_justify="left"
+    )
+    for heading in ("settings", "count", "median", "90 %", "worst"):
+        table.add_column(heading, justify="left" if heading == "settings" else "right")
+    for which in ("seen", "unseen"):
+        s = found[which]
+        row = [f"{s[key]:.5f}" if s[key] is not None else "-" for key in ("median", "p90", "worst")]
+        table.add_row(which, str(s["count"]), *row)
+    return table
