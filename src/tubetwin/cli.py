@@ -264,10 +264,12 @@ def capture(
     show_default=True,
     help="standard (16 channels), lite (8) or nano (4).",
 )
-@click.option("--minutes", type=float, default=60.0, show_default=True, help="Time to train for.")
+@click.option("--quick", "effort", flag_value="quick", help="5 minutes: good enough to play.")
+@click.option("--best", "effort", flag_value="best", help="8 hours: over night.")
+@click.option("--minutes", type=float, help="[default: 60] Time to train for.")
 @click.option("--from", "start", default="", help="Go on from this twin, say with more takes.")
 @click.option(
-    "--learning-rate", type=float, default=4e-3, show_default=True, help="At its highest."
+    "--learning-rate", type=float, default=3e-3, show_default=True, help="At its highest."
 )
 @click.option("--licence", default="", help="Of the twin: an SPDX identifier such as CC-BY-4.0.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -275,7 +277,14 @@ def capture(
 @click.option(
     "--device", default="cpu", show_default=True, help="cpu, or a PyTorch device such as cuda."
 )
-def train(session: str, output: str, licence: str, **options: Any) -> None:
+def train(
+    session: str,
+    output: str,
+    licence: str,
+    effort: str | None,
+    minutes: float | None,
+    **options: Any,
+) -> None:
     """Train a twin of a session's rig.
 
     Ctrl-C keeps the best twin so far, and a checkpoint from which the same command goes on.
@@ -284,7 +293,9 @@ def train(session: str, output: str, licence: str, **options: Any) -> None:
     from tubetwin.session import Session
 
     recorded = Session.load(session)
-    config = training.Config(**options)
+    if minutes is None:
+        minutes = training.EFFORTS_MINUTES[effort or "default"]
+    config = training.Config(minutes=minutes, **options)
     command = " ".join(["tubetwin", *sys.argv[1:]])
     with training_progress() as report:
         path = training.train(recorded, output, config, report, command, licence)

@@ -25,11 +25,12 @@ from torch import Tensor
 from tubetwin import __version__, fused, metrics, network, twin
 from tubetwin.files import BadInput, replacing
 from tubetwin.session import Segments, Session
+from tubetwin.soap import Soap
 
 TRAINING_RMS = 0.5  # the network sees DI and take at this level, whatever the session's
-QUIETEST = (
-    1e-5  # of the loudest take: 50 dB below it a take is nearly silence, not a sound to match
-)
+# Of the loudest take: 50 dB below it a take is nearly silence, not a sound to match.
+QUIETEST = 1e-5
+EFFORTS_MINUTES = {"quick": 5.0, "default": 60.0, "best": 480.0}
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Config:
     minutes: float = 60.0
     batch: int = 4
     target_samples: int = 8192  # that carry loss, behind 6,138 of history
-    learning_rate: float = 4e-3
-    final_learning_rate: float = 4e-5
+    learning_rate: float = 3e-3
+    final_learning_rate: float = 3e-5
     warm_up: float = 0.02  # share of the budget
     pre_emphasis: float = 0.85  # Wright's high-pass, gentler than the 0.95 that is reported
     plain_esr: float = 0.25  # weight beside the pre-emphasised ESR
@@ -127,15 +128,15 @@ class Run:
         self.network = network.WaveNet(shape).to(self.device)
         self.threads = config.threads or os.cpu_count() or 1
         self.native = self.device.type == "cpu" and fused.available(shape)
+        if self.native:  # PyTorch keeps the small work: threads of its own would only be waited for
+            torch.set_num_threads(1)
         history = self.network.history_samples
         self.takes = Segments(session, "train", history, config.target_samples, config.seed)
         self.loss = Loss(session, self.takes.takes, config)
         self.held_out = Validation(session, history, self.loss)
         if config.start:
             self._go_on_from(twin.load(twin.bundled(config.start)))
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.optimiser = Soap(self.network.parameters(), config.learning_rate)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.best: dict[str, Tensor] | None = None
         self.best_esr: float | None = None
