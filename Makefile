@@ -80,7 +80,7 @@ bench-web: test-tools web  ## the engine in WebAssembly against the native one, 
 screenshots: test-tools web  ## the pictures of docs/pictures, taken anew
 	@$(PYTHON) scripts/screenshots.py docs/pictures
 
-twins: setup  ## train the bundled twins again (about two and a half hours on two cores)
+twins: setup  ## train the bundled twins again (an hour and three quarters on two cores)
 	@./scripts/make-twins.sh
 
 thorough: setup  ## the whole counts of rigs and faults through the checks (half an hour)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tubetwin import cli, schedule
+from tubetwin import cli, reamp, schedule
 from tubetwin.files import BadInput
 from tubetwin.schedule import Schedule, control, half_of_the_corners, turns
 
@@ -110,3 +110,8 @@ def test_a_broken_plan_is_refused(tmp_path: Path) -> None:
         (tmp_path / "plan.json").write_text(broken)
         with pytest.raises(BadInput, match=r"plan\.json"):
             schedule.load(tmp_path)
+
+
+def test_what_is_played_fits_the_card() -> None:
+    played = reamp.play(np.zeros(4800, np.float32), 48000).samples
+    assert 0.8 < np.abs(played).max() <= 0.9

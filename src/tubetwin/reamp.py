@@ -21,6 +21,7 @@ SWEEP_DB, SWEEP_SECONDS, SWEEP_HZ = -20.0, 0.8, (20.0, 18000.0)
 BURST_SECONDS, TAIL_SECONDS, TAIL_DB = 0.3, 0.5, -40.0
 REST_SECONDS = 0.6
 FADE_SECONDS = 0.005
+LOUDEST = 0.9  # of full scale
 
 
 def _faded(wave: NDArray[np.float64], sample_rate_hz: int) -> NDArray[np.float64]:
@@ -40,12 +41,13 @@ def _blip(sample_rate_hz: int) -> NDArray[np.float64]:
 
 
 def _noise(sample_rate_hz: int, seconds: float, level_db: float, seed: int) -> NDArray[np.float64]:
-    """Flat noise between 60 Hz and 9 kHz; `level_db` is its RMS."""
+    """Flat noise between 60 Hz and 9 kHz; `level_db` is its RMS, before peaks are rounded off."""
     size = round(seconds * sample_rate_hz)
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(size))
     hz = np.fft.rfftfreq(size, 1 / sample_rate_hz)
     wave = np.fft.irfft(spectrum * ((hz > 60) & (hz < 9000)), size)
-    return _faded(10 ** (level_db / 20) * wave / np.sqrt(np.mean(wave**2)), sample_rate_hz)
+    wave *= 10 ** (level_db / 20) / np.sqrt(np.mean(wave**2))
+    return _faded(LOUDEST * np.tanh(wave / LOUDEST), sample_rate_hz)  # a card would cut them off
 
 
 def _sweep(sample_rate_hz: int) -> NDArray[np.float64]:
@@ -63,7 +65,7 @@ def _burst(sample_rate_hz: int) -> NDArray[np.float64]:
     wave = np.sum(
         [np.sin(2 * np.pi * hz * t + i) / (1 + i % 4) for i, hz in enumerate(partials)], 0
     )
-    level = np.where(t < BURST_SECONDS, 0.9, 10 ** (TAIL_DB / 20))
+    level = np.where(t < BURST_SECONDS, LOUDEST, 10 ** (TAIL_DB / 20))
     return _faded(level * wave / np.abs(wave).max(), sample_rate_hz)
 
 
