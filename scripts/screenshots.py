@@ -1,4 +1,5 @@
-"""Pictures for the documents: the page at desktop and phone width, the panel in a terminal.
+"""Pictures for the documents: the page at desktop and phone width, twin against
+amp, the panel in a terminal.
 
 Usage: screenshots.py FOLDER. The page must be built; Chromium and playwright take its picture.
 """
@@ -18,11 +19,11 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
-from tubetwin import guitar, twin, web
-from tubetwin.cli import impulse_response
+from tubetwin import demo, guitar, twin, web
 from tubetwin.device import Ports
 from tubetwin.preset import Preset
 from tubetwin.rig import Rig, Shelf, Wishes
+from tubetwin.terminal import impulse_response
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from jack_server import Server  # plays live without a card
@@ -79,6 +80,15 @@ def panel() -> str:
     return console.export_svg(title="tubetwin live")
 
 
+def compared(chromium: Browser) -> bytes:
+    """A moment of the demo, twin and amp over each other, as its page draws it."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = demo.run(Path(folder) / "demo")
+        tab = chromium.new_page(viewport={"width": 1240, "height": 900})
+        tab.goto(page.resolve().as_uri())
+        return tab.locator("h2:text('Waveforms') ~ div.plots").first.screenshot()
+
+
 def drawn(chromium: Browser, svg: str) -> bytes:
     """An SVG as PNG."""
     tab = chromium.new_page(viewport={"width": 1100, "height": 800})
@@ -101,6 +111,7 @@ def main(folder: Path) -> None:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         for name, look in PICTURES.items():
             save(photograph(chromium, address, look), folder / name)
+        save(compared(chromium), folder / "twin-and-amp.png")
         save(drawn(chromium, panel()), folder / "live-terminal.png")
         chromium.close()
 
