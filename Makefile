@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web test test-tools lint bench bench-web screenshots engine-tests sanitize fuzz twins thorough clean
+.PHONY: help setup demo web plugin plugin-test test test-tools lint bench bench-web screenshots engine-tests sanitize fuzz twins thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,19 @@ demo: setup  ## hear the bundled twin: WAV files and a page in demo/
 
 web: $(VENV)/ready-web  ## the page, in build/web: any static host serves it
 	@PYTHON=$(PYTHON) ./scripts/make-web.sh build/web
+
+# The programs come without a twin; export-plugin puts one beside a copy. CMake's log tells what went wrong.
+plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins, in build/plugin (two minutes)
+	@./scripts/need.sh plugin
+	@cmake -S . -B build/plugin-make -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_PLUGIN_DIR=$(CURDIR)/build/plugin/programs > build/plugin.log
+	@cmake --build build/plugin-make -j2 --target plugins >> build/plugin.log 2>&1 || (cat build/plugin.log; exit 1)
+	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 \
+	  --name "Tubetwin $$(basename $$twin .twin)" -o build/plugin || exit 2; done
+
+plugin-test: plugin  ## the plugins in real hosts: pedalboard, jalv, sord_validate, and a CLAP host of our own
+	@./scripts/need.sh plugin-tests
+	@$(PYTHON) -m pip install --quiet -c constraints.txt pedalboard
+	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin.py
 
 test: setup test-tools lint engine-tests  ## lint, types, engine tests, Python tests
 	@$(PYTHON) -m pytest -q
