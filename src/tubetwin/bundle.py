@@ -31,6 +31,14 @@ FOLDERS = [  # made by `make plugin`; carried along by a wheel built afterwards
     *(Path(place) / "plugin" for place in tubetwin.__path__),
     Path(__file__).parents[2] / "build" / "plugin" / "programs",
 ]
+# Words of other makers that DPF's descriptions use without saying what they are.
+VOCABULARY = """
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+
+mod:brand a owl:DatatypeProperty ; rdfs:label "brand" ; rdfs:range rdfs:Literal .
+mod:label a owl:DatatypeProperty ; rdfs:label "short name" ; rdfs:range rdfs:Literal .
+<http://kxstudio.sf.net/ns/lv2ext/programs#Interface> a lv2:ExtensionData .
+"""
 DESCRIBE = "import ctypes; ctypes.CDLL('./amp.so').lv2_generate_ttl(b'amp')"
 
 
@@ -83,7 +91,8 @@ def export(
 
     Args:
         path: the twin.
-        folder: where the plugins go; those of the same name are replaced.
+        folder: where the plugins go, each format into a folder of its own if there are several;
+            those of the same name are replaced.
         name: what hosts call the plugin; None: what the twin calls itself.
         cabinet: (taps,) impulse response at the twin's sample rate; None: none.
         formats: of FORMATS.
@@ -102,17 +111,19 @@ def export(
     name = loaded.name[:LONGEST_NAME] if name is None else name
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a plugin's name has 1 to {LONGEST_NAME} letters, not {name!r}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"cannot write {folder}: {error.strerror or error}") from error
+    places = {kind: folder / kind if len(formats) > 1 else folder for kind in formats}
+    for place in places.values():
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"cannot write {place}: {error.strerror or error}") from error
     response = b"" if cabinet is None else _wav(cabinet, loaded.sample_rate_hz)
     offered = sounds.settings_for(loaded.knobs)
     written = []
     for sides, suffix in SIDES.items():
         about = json.dumps({"name": name + suffix, "programs": offered}, ensure_ascii=False)
         amp = Amp(name + suffix, Path(path).read_bytes(), response, about.encode(), sides)
-        written += [MAKERS[kind](amp, source, folder) for kind in formats]
+        written += [MAKERS[kind](amp, source, place) for kind, place in places.items()]
     return written
 
 
@@ -173,8 +184,11 @@ def _lv2(amp: Amp, source: Path, folder: Path) -> Path:
         done = subprocess.run(
             [sys.executable, "-c", DESCRIBE], cwd=fresh, capture_output=True, text=True
         )
-        if done.returncode or amp.identity not in (fresh / "manifest.ttl").read_bytes():
+        manifest = fresh / "manifest.ttl"
+        if done.returncode or amp.identity not in manifest.read_bytes():
             raise BadInput(f"the LV2 program in {source} does not run here: {done.stderr.strip()}")
+        with (fresh / "amp.ttl").open("a") as description:
+            description.write(VOCABULARY)
     return place
 
 
