@@ -5,6 +5,7 @@
 //     about                id, name and features
 //     parameters           a line each: name, minimum, maximum, value
 //     set VALUE NAME       at the first sample of the next block
+//     vary                 from now on, blocks of many lengths in turn
 //     play IN OUT          raw floats, a channel after another; blocks of BLOCK, the last one shorter
 //     save FILE | load FILE    the state; load says whether the plugin took it
 //     latency              in samples
@@ -116,14 +117,18 @@ class Instance {
     const std::size_t length = bytes.size() / sizeof(float) / sides_;
     std::vector<float> in(length * sides_), out(length * sides_);
     std::memcpy(in.data(), bytes.data(), in.size() * sizeof(float));
-    for (std::size_t at = 0; at < length; at += block_) {
+    std::size_t turn = 0;
+    for (std::size_t at = 0, count = 0; at < length; at += count) {
+      count = std::min<std::size_t>({varies_ ? kLengths[turn++ % std::size(kLengths)] : block_, block_, length - at});
       float *ins[2], *outs[2];
       for (std::uint32_t s = 0; s < sides_; s++) ins[s] = in.data() + s * length + at, outs[s] = out.data() + s * length + at;
-      process(ins, outs, static_cast<std::uint32_t>(std::min<std::size_t>(block_, length - at)));
+      process(ins, outs, static_cast<std::uint32_t>(count));
     }
     std::ofstream(to, std::ios::binary).write(reinterpret_cast<const char*>(out.data()), static_cast<std::streamsize>(out.size() * sizeof(float)));
     std::puts("played");
   }
+
+  void vary() { varies_ = true; }
 
   void save(const std::string& path) const {
     Bytes bytes;
@@ -171,7 +176,10 @@ class Instance {
 
   const clap_plugin_descriptor_t* about_;
   const clap_plugin_t* plugin_;
+  static constexpr std::size_t kLengths[] = {1, 7, 64, 1000, 333, 2, 8192, 100};
+
   std::uint32_t block_, sides_ = 1;
+  bool varies_ = false;
   Events events_;
 };
 
@@ -202,6 +210,7 @@ int main(int count, char** arguments) {
       if (command == "parameters") instance.parameters();
       if (command == "set") instance.set(std::atof(first.c_str()), rest);
       if (command == "play") instance.play(first, rest);
+      if (command == "vary") instance.vary();
       if (command == "save") instance.save(first);
       if (command == "load") instance.load(first);
       if (command == "latency") instance.latency();

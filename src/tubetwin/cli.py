@@ -126,7 +126,9 @@ def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
 @click.option("--cabinet", "--ir", help="As in render; hosts can switch it off.")
 @click.option("--name", help="[default: the twin's] What hosts call the plugin.")
 @click.option("--format", "formats", default="vst3,clap,lv2", show_default=True)
-@click.option("-o", "--output", required=True, help="Where the plugins go, a folder for each format.")
+@click.option(
+    "-o", "--output", required=True, help="Where the plugins go, a folder for each format."
+)
 def export_plugin(
     twin_name: str, cabinet: str | None, name: str | None, formats: str, output: str
 ) -> None:

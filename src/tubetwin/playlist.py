@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tubetwin import amp, audio, guitar, probes
+from tubetwin import audio, guitar, probes
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 from tubetwin.sounds import settings_for

@@ -1,4 +1,4 @@
-"""Five positions of the knobs worth hearing: the demo plays them, a plugin offers them as programs."""
+"""Five positions of the knobs worth hearing: the demo plays them, a plugin has them as programs."""
 
 from collections.abc import Sequence
 
