@@ -41,8 +41,12 @@ struct Bytes {
   std::size_t at = 0;
 };
 
-const void* noExtension(const clap_host_t*, const char*) { return nullptr; }
 void ignore(const clap_host_t*) {}
+const clap_host_latency_t kLatency{ignore};
+// DPF 1.6 asks for this one, and calls it without looking.
+const void* extensionOfHost(const clap_host_t*, const char* name) {
+  return std::strcmp(name, CLAP_EXT_LATENCY) == 0 ? &kLatency : nullptr;
+}
 std::uint32_t countEvents(const clap_input_events_t* list) {
   return static_cast<std::uint32_t>(static_cast<const Events*>(list->ctx)->size());
 }
@@ -67,7 +71,7 @@ std::string contents(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-const clap_host_t kHost{CLAP_VERSION, nullptr, "clap_host", "tubetwin", "", "1", noExtension, ignore, ignore, ignore};
+const clap_host_t kHost{CLAP_VERSION, nullptr, "clap_host", "tubetwin", "", "1", extensionOfHost, ignore, ignore, ignore};
 
 class Instance {
  public:
