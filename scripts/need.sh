@@ -32,7 +32,8 @@ if [ "${1:-}" = plugin-tests ]; then
   command -v lv2info > /dev/null || packages="$packages lilv-utils"
   command -v sord_validate > /dev/null || packages="$packages sordi"
   command -v jackd > /dev/null || packages="$packages jackd2"
-  [ -d /usr/lib/lv2/lv2core.lv2 ] || packages="$packages lv2-dev"
+  ls /usr/lib/*/qtractor/qtractor_plugin_scan > /dev/null 2>&1 || packages="$packages qtractor"
+  [ -d /usr/lib/lv2/core.lv2 ] || packages="$packages lv2-dev"
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

@@ -415,3 +415,39 @@ def test_in_jalv(
         (at for at in range(0, 4096, 256) if same(out[at : at + len(di)], expected)), None
     )
     assert lag is not None
+
+
+# ---- VST3 in another host -----------------------------------------------------------------------
+
+
+def test_in_dawdreamer(place: Path, amps: dict[str, Path], di: np.ndarray) -> None:
+    """Sets and automates every knob. (It restores states only for plugins that have a window.)"""
+    daw = pytest.importorskip("dawdreamer", reason="pip install dawdreamer")
+    block, seconds = 64, len(di) / RATE
+    sweep = np.linspace(0, 1, len(di), dtype=np.float32)
+
+    def rendered(prepare: Callable[[Any, dict[str, int]], None]) -> np.ndarray:
+        host = daw.RenderEngine(RATE, block)
+        guitar = host.make_playback_processor("guitar", di[None])
+        amp = host.make_plugin_processor("amp", str(place / "vst3" / "Alpha.vst3"))
+        assert amp.get_latency_samples() == 0
+        prepare(amp, {d["name"]: d["index"] for d in amp.get_parameters_description()})
+        host.load_graph([(guitar, []), (amp, ["guitar"])])
+        host.render(seconds)
+        return np.asarray(host.get_audio()[0])[: len(di)]
+
+    def native(move: Callable[[Player, int], None]) -> np.ndarray:
+        with Player(amps["Alpha"], cabinet=IR) as player:
+            out = []
+            for at in range(0, len(di), block):
+                move(player, at)
+                out.append(player.process(di[at : at + block]))
+            return np.concatenate(out)
+
+    for knob in PANEL:
+        out = rendered(lambda amp, index, knob=knob: amp.set_automation(index[knob.name], sweep))
+        expected = native(lambda p, at, knob=knob: p.set({knob.name: 10 * float(sweep[at])}))
+        assert np.abs(out[block:] - expected[block:]).max() <= 1e-5
+
+    out = rendered(lambda amp, index: amp.set_parameter(index["Volume"], 0.8))
+    assert same(out, native(lambda p, at: p.set({"Volume": 8.0})))

@@ -9,16 +9,20 @@
 //     play IN OUT          raw floats, a channel after another; blocks of BLOCK, the last one shorter
 //     save FILE | load FILE    the state; load says whether the plugin took it
 //     latency              in samples
+//     pace COUNT SAMPLES   seconds that COUNT more instances take to play so much noise, a block each in turn
 //     again COUNT          more instances, each made, played and destroyed
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -187,6 +191,21 @@ class Instance {
   Events events_;
 };
 
+void pace(const clap_plugin_factory_t* factory, double rate, std::uint32_t block, int count, long samples) {
+  std::vector<std::unique_ptr<Instance>> instances;
+  for (int i = 0; i < count; i++) instances.push_back(std::make_unique<Instance>(factory, rate, block));
+  std::vector<float> noise(block), left(block), right(block);
+  std::minstd_rand random(1);
+  for (float& sample : noise) sample = static_cast<float>(random() % 2000) / 5000 - 0.2f;
+  float *in[] = {noise.data(), noise.data()}, *out[] = {left.data(), right.data()};
+  for (const auto& instance : instances)  // touches all its memory once
+    for (std::uint32_t done = 0; done < 8192; done += block) instance->process(in, out, block);
+  const auto began = std::chrono::steady_clock::now();
+  for (long done = 0; done < samples; done += block)
+    for (const auto& instance : instances) instance->process(in, out, block);
+  std::printf("%.9f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+}
+
 void playShortly(Instance& instance) {
   std::vector<float> left(64), right(64);
   float* rows[] = {left.data(), right.data()};
@@ -217,6 +236,7 @@ int main(int count, char** arguments) {
       if (command == "vary") instance.vary();
       if (command == "save") instance.save(first);
       if (command == "load") instance.load(first);
+      if (command == "pace") pace(factory, rate, block, std::atoi(first.c_str()), std::atol(rest.c_str()));
       if (command == "latency") instance.latency();
       for (int i = command == "again" ? std::atoi(first.c_str()) : 0; i > 0; i--) {
         Instance another(factory, rate, block);
