@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web plugin plugin-test test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins thorough clean
+.PHONY: help setup demo web plugin plugin-test plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,13 @@ bench-web: test-tools web  ## the engine in WebAssembly against the native one, 
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
 	@cmake --build build/tests -j2 --target tubetwin_pace >> build/tests.log || (cat build/tests.log; exit 1)
 	@$(PYTHON) benchmarks/page.py
+
+plugin-sanitize: setup  ## the CLAP plugin and its host with addresses and leaks watched
+	@./scripts/need.sh plugin-tests
+	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
+	@cmake -S . -B build/plugin-asan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_SANITIZE=address > build/plugin-asan.log
+	@cmake --build build/plugin-asan -j2 --target plugin_clap_1 plugin_clap_2 clap_host >> build/plugin-asan.log 2>&1 || (cat build/plugin-asan.log; exit 1)
+	@TUBETWIN_PLUGIN_TESTS=sanitized $(PYTHON) -m pytest -q tests/test_plugin.py -k "clap"
 
 bench-plugin: plugin  ## the plugin in a host against the engine alone
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log

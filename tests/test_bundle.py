@@ -109,7 +109,7 @@ def test_what_is_refused(twin: Path, programs: Path, tmp_path: Path) -> None:
     (programs / "CLAP-1.so").write_bytes(b"old")
     with pytest.raises(BadInput, match="of another version"):
         export(twin, tmp_path / "out", formats=["clap"])
-    (programs / "VST3-1.so").unlink()
+    (programs / "CLAP-1.so").unlink()
     with pytest.raises(BadInput, match="run `make plugin`"):
         export(twin, tmp_path / "out")
 

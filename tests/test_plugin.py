@@ -27,7 +27,9 @@ from tubetwin.engine import Player
 from tubetwin.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
-CLAP_HOST = ROOT / "build" / "plugin-make" / "plugin" / "clap_host"
+SANITIZED = os.environ["TUBETWIN_PLUGIN_TESTS"] == "sanitized"  # CLAP only: both ends are built so
+MADE = ROOT / "build" / ("plugin-asan" if SANITIZED else "plugin-make")
+CLAP_HOST = MADE / "plugin" / "clap_host"
 IR = np.array([0.0, 0.6, 0.25, -0.125, 0.06], np.float32)
 OTHER_PANEL = (Knob("Volume"), Knob("Cut"))
 SWITCHES = {"Input trim", "Output level", "Noise gate", "Cabinet", "Bypass"}
@@ -48,10 +50,13 @@ def amps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def place(amps: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of them as plugins; Alpha with a cabinet."""
-    folder = tmp_path_factory.mktemp("plugins")
+    folder, formats = tmp_path_factory.mktemp("plugins"), bundle.FORMATS
+    if SANITIZED:
+        bundle.FOLDERS[:], folder, formats = [MADE / "programs"], folder / "clap", ("clap",)
     for name, path in amps.items():
-        bundle.export(path, folder, name=name, cabinet=IR if name == "Alpha" else None)
-    return folder
+        cabinet = IR if name == "Alpha" else None
+        bundle.export(path, folder, name=name, cabinet=cabinet, formats=formats)
+    return folder.parent if SANITIZED else folder
 
 
 @pytest.fixture
@@ -230,8 +235,8 @@ def parts(chunk: bytes) -> tuple[bytes, bytes, bytes]:
 @pytest.mark.parametrize(
     "fault", ["older", "not base64", "bit", "cut", "empty", "other knobs", "noise"]
 )
-def test_nonsense_in_the_state_leaves_the_twin_playing(
-    fault: str, vst3: Callable[[str], Any], place: Path, tmp_path: Path, di: np.ndarray
+def test_nonsense_in_the_state_of_a_clap_leaves_the_twin_playing(
+    fault: str, place: Path, tmp_path: Path, di: np.ndarray
 ) -> None:
     """Through the CLAP host, which hands over states as they are."""
     with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path) as host:
@@ -347,7 +352,7 @@ def test_a_clap_host_with_two_channels_at_another_rate(
         assert same(heard, door("Beta", 96000).play(played)[0])
 
 
-def test_blocks_of_any_length_in_turn(
+def test_blocks_of_any_length_in_a_clap_host(
     place: Path, native: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
     """Here and not in pedalboard, which starts anew when the length changes."""
@@ -357,12 +362,14 @@ def test_blocks_of_any_length_in_turn(
         assert same(host.play(di), native("Alpha", di))
 
 
-def test_loading_200_times_leaks_nothing(place: Path, tmp_path: Path) -> None:
+def test_loading_a_clap_200_times_leaks_nothing(place: Path, tmp_path: Path) -> None:
     with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path) as host:
         host.ask("again 50")
         before = host.memory_kb()
         host.ask("again 200")
-        assert host.memory_kb() - before < 200  # KB; one player and its state have more than 1
+        assert (
+            SANITIZED or host.memory_kb() - before < 200
+        )  # KB; one player and its state have more than 1
 
 
 def test_qtractor_lists_it(place: Path) -> None:

@@ -71,7 +71,7 @@ def programs() -> Path:
         BadInput: they were not built.
     """
     for place in FOLDERS:
-        if (place / "VST3-1.so").is_file():
+        if (place / "CLAP-1.so").is_file():
             return place
     raise BadInput(
         "this tubetwin came without the plugin: run `make plugin` in a checkout of it; a wheel"
