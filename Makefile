@@ -47,7 +47,7 @@ plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins, in build/plug
 plugin-test: plugin  ## the plugins in real hosts: pedalboard, dawdreamer, jalv, qtractor, one of our own
 	@./scripts/need.sh plugin-tests
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
-	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin.py
+	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin.py tests/test_plugin_clap.py
 
 test: setup test-tools lint engine-tests  ## lint, types, engine tests, Python tests
 	@$(PYTHON) -m pytest -q
@@ -95,7 +95,7 @@ plugin-sanitize: setup  ## the CLAP plugin and its host with addresses and leaks
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
 	@cmake -S . -B build/plugin-asan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_SANITIZE=address > build/plugin-asan.log
 	@cmake --build build/plugin-asan -j2 --target plugin_clap_1 plugin_clap_2 clap_host >> build/plugin-asan.log 2>&1 || (cat build/plugin-asan.log; exit 1)
-	@TUBETWIN_PLUGIN_TESTS=sanitized $(PYTHON) -m pytest -q tests/test_plugin.py -k "clap"
+	@TUBETWIN_PLUGIN_TESTS=sanitized $(PYTHON) -m pytest -q tests/test_plugin_clap.py
 
 bench-plugin: plugin  ## the plugin in a host against the engine alone
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log

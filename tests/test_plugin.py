@@ -1,72 +1,31 @@
-"""The plugin in real hosts: pedalboard (VST3), jalv (LV2), sord_validate, a CLAP host of our own.
+"""The plugin as VST3 in two real hosts, pedalboard and dawdreamer.
 
 They take a build and downloads of their own, so they run with `make plugin-test`, not `make test`.
 """
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
 if not os.environ.get("TUBETWIN_PLUGIN_TESTS"):
     pytest.skip("make plugin-test runs these", allow_module_level=True)
 
 import pedalboard
 
-from live_stage import PANEL, RATE, make_twin
-from plugin_hosts import ClapHost, through_jalv
+from live_stage import PANEL, RATE
+from plugin_stage import IR, SWITCHES, same
 from test_engine_door import Door
-from tubetwin import bundle
 from tubetwin.engine import Player
-from tubetwin.knobs import Knob
-
-ROOT = Path(__file__).parents[1]
-SANITIZED = os.environ["TUBETWIN_PLUGIN_TESTS"] == "sanitized"  # CLAP only: both ends are built so
-MADE = ROOT / "build" / ("plugin-asan" if SANITIZED else "plugin-make")
-CLAP_HOST = MADE / "plugin" / "clap_host"
-IR = np.array([0.0, 0.6, 0.25, -0.125, 0.06], np.float32)
-OTHER_PANEL = (Knob("Volume"), Knob("Cut"))
-SWITCHES = {"Input trim", "Output level", "Noise gate", "Cabinet", "Bypass"}
-
-
-@pytest.fixture(scope="module")
-def amps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Twins by the names of their plugins: Beta has Alpha's panel, Gamma another, Delta a rate."""
-    folder = tmp_path_factory.mktemp("twins")
-    return {
-        "Alpha": make_twin(folder / "alpha.twin", 1),
-        "Beta": make_twin(folder / "beta.twin", 2),
-        "Gamma": make_twin(folder / "gamma.twin", 3, OTHER_PANEL),
-        "Delta": make_twin(folder / "delta.twin", 4, rate=44100),
-    }
-
-
-@pytest.fixture(scope="module")
-def place(amps: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All of them as plugins; Alpha with a cabinet."""
-    folder, formats = tmp_path_factory.mktemp("plugins"), bundle.FORMATS
-    if SANITIZED:
-        bundle.FOLDERS[:], folder, formats = [MADE / "programs"], folder / "clap", ("clap",)
-    for name, path in amps.items():
-        cabinet = IR if name == "Alpha" else None
-        bundle.export(path, folder, name=name, cabinet=cabinet, formats=formats)
-    return folder.parent if SANITIZED else folder
 
 
 @pytest.fixture
-def di() -> np.ndarray:
-    return (0.2 * np.random.default_rng(5).standard_normal(9000)).astype(np.float32)
-
-
-@pytest.fixture
-def vst3(place: Path) -> Callable[[str], Any]:
-    return lambda name: pedalboard.load_plugin(str(place / "vst3" / f"{name}.vst3"))
+def vst3(plugins: Path) -> Callable[[str], Any]:
+    return lambda name: pedalboard.load_plugin(str(plugins / "vst3" / f"{name}.vst3"))
 
 
 def play(plugin: Any, di: np.ndarray, rate: int = RATE, block: int = 256) -> np.ndarray:
@@ -75,42 +34,6 @@ def play(plugin: Any, di: np.ndarray, rate: int = RATE, block: int = 256) -> np.
         np.zeros(rate // 2, np.float32), rate, buffer_size=block
     )  # knobs arrive, glides end
     return np.squeeze(plugin.process(di, rate, buffer_size=block, reset=True))
-
-
-@pytest.fixture
-def native(amps: dict[str, Path]) -> Callable[..., np.ndarray]:
-    """The engine itself, from silence."""
-
-    def play(name: str, di: np.ndarray, **setting: float) -> np.ndarray:
-        with Player(amps[name], cabinet=IR if name == "Alpha" else None) as player:
-            player.set(setting, jump=True)
-            player.reset()
-            return player.process(di)
-
-    return play
-
-
-@pytest.fixture
-def door(amps: dict[str, Path]) -> Iterator[Callable[[str, int], Door]]:
-    """The engine at any rate of the host."""
-    opened: list[Door] = []
-
-    def prepared(name: str, rate: int) -> Door:
-        file = amps[name].read_bytes()
-        opened.append(Door("open_bytes", file, len(file), b"twin"))
-        assert opened[-1]("prepare", rate, 1) == 0
-        return opened[-1]
-
-    yield prepared
-    for one in opened:
-        one("close")
-
-
-def same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and float(np.abs(a - b).max()) <= 1e-6
-
-
-# ---- VST3 ---------------------------------------------------------------------------------------
 
 
 def test_the_host_shows_the_amps_own_knobs(vst3: Callable[[str], Any]) -> None:
@@ -170,9 +93,9 @@ def test_every_switch_does_what_it_says(
 
 @pytest.mark.parametrize("rate", [44100, 48000, 88200, 96000, 192000])
 def test_at_any_rate_and_with_the_true_latency(
-    rate: int, vst3: Callable[[str], Any], door: Callable[[str, int], Door], di: np.ndarray
+    rate: int, vst3: Callable[[str], Any], at_rate: Callable[[str, int], Door], di: np.ndarray
 ) -> None:
-    plugin, engine = vst3("Beta"), door("Beta", rate)
+    plugin, engine = vst3("Beta"), at_rate("Beta", rate)
     out = np.ravel(plugin.process(di, rate, buffer_size=512, reset=True))
     late = int(engine("latency"))
     assert plugin.reported_latency_samples == late
@@ -225,44 +148,6 @@ def test_a_twin_takes_over_while_playing_without_a_click(
     assert np.abs(np.diff(sound[5000:], 2)).max() < 1.5 * roughest
 
 
-def parts(chunk: bytes) -> tuple[bytes, bytes, bytes]:
-    """A saved state as what is before the twin's text, the text, and the rest."""
-    at = chunk.index(b"\0twin\0") + 6
-    end = chunk.index(b"\0", at)
-    return chunk[:at], chunk[at:end], chunk[end:]
-
-
-@pytest.mark.parametrize(
-    "fault", ["older", "not base64", "bit", "cut", "empty", "other knobs", "noise"]
-)
-def test_nonsense_in_the_state_of_a_clap_leaves_the_twin_playing(
-    fault: str, place: Path, tmp_path: Path, di: np.ndarray
-) -> None:
-    """Through the CLAP host, which hands over states as they are."""
-    with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path) as host:
-        expected = host.play(di)
-    with ClapHost(CLAP_HOST, place / "clap" / "Beta.clap", tmp_path) as host:
-        assert host.ask(f"save {tmp_path / 'beta'}") == "1"
-    with ClapHost(CLAP_HOST, place / "clap" / "Gamma.clap", tmp_path) as host:
-        assert host.ask(f"save {tmp_path / 'gamma'}") == "1"
-    before, text, rest = parts((tmp_path / "beta").read_bytes())
-    before = before.replace(b"cabinet\0none", b"cabinet\0nonsense")
-    broken = {
-        "older": b"0:" + text[2:],
-        "not base64": text[:500] + b"*" + text[501:],
-        "bit": text[:-400] + (b"A" if text[-400:-399] != b"A" else b"B") + text[-399:],
-        "cut": text[: len(text) // 8 * 4 + 2],
-        "empty": b"1:",
-        "other knobs": parts((tmp_path / "gamma").read_bytes())[1],
-        "noise": np.random.default_rng(1).bytes(5000).replace(b"\0", b"x").replace(b"\xfe", b"x"),
-    }[fault]
-    state = tmp_path / "broken"
-    state.write_bytes(before + broken + rest)
-    with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path) as host:
-        host.ask(f"load {state}")
-        assert np.array_equal(host.play(di), expected)
-
-
 def test_a_state_of_pure_noise_harms_nothing(
     vst3: Callable[[str], Any], native: Callable[..., np.ndarray], di: np.ndarray
 ) -> None:
@@ -302,9 +187,9 @@ def test_64_at_once_of_different_amps(
         assert same(np.ravel(plugin.process(di, RATE, reset=True)), expected[name])
 
 
-def test_a_plugin_without_its_twin_lets_the_guitar_through(place: Path, di: np.ndarray) -> None:
-    lost = place / "lost" / "Lost.vst3"
-    shutil.copytree(place / "vst3" / "Alpha.vst3", lost)
+def test_a_plugin_without_its_twin_lets_the_guitar_through(plugins: Path, di: np.ndarray) -> None:
+    lost = plugins / "lost" / "Lost.vst3"
+    shutil.copytree(plugins / "vst3" / "Alpha.vst3", lost)
     for file in lost.rglob("*.so"):
         file.rename(file.with_name("Lost.so"))
     (lost / "Contents" / "Resources" / "amp.twin").unlink()
@@ -313,121 +198,7 @@ def test_a_plugin_without_its_twin_lets_the_guitar_through(place: Path, di: np.n
     assert np.array_equal(np.ravel(plugin.process(di, RATE)), di)
 
 
-# ---- CLAP ---------------------------------------------------------------------------------------
-
-
-def test_in_a_clap_host(
-    place: Path, native: Callable[..., np.ndarray], di: np.ndarray, tmp_path: Path
-) -> None:
-    with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path, block=100) as host:
-        identity, name, *features = host.ask("about").split("\t")
-        assert identity.startswith("tubetwin:amp:")
-        assert (name, features[-1]) == ("Alpha", "mono")
-        assert host.ask("latency") == "0"
-        shown = host.parameters()
-        assert {knob.name: (knob.minimum, knob.maximum, knob.default) for knob in PANEL} == {
-            knob.name: shown[knob.name] for knob in PANEL
-        }
-        assert set(shown) == {*(knob.name for knob in PANEL), *SWITCHES}
-        assert same(host.play(di), native("Alpha", di))
-        host.say("set 8 Volume")
-        host.play(np.zeros(RATE, np.float32))
-        turned = host.play(di)
-        assert host.ask(f"save {tmp_path / 'state'}") == "1"
-    with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path, block=100) as host:
-        assert host.ask(f"load {tmp_path / 'state'}") == "1"
-        assert host.parameters()["Volume"][2] == 8
-        host.play(np.zeros(RATE, np.float32))
-        assert same(host.play(di), turned)
-
-
-def test_a_clap_host_with_two_channels_at_another_rate(
-    place: Path, door: Callable[[str, int], Door], di: np.ndarray, tmp_path: Path
-) -> None:
-    right = di[::-1].copy()
-    with ClapHost(CLAP_HOST, place / "clap" / "Beta stereo.clap", tmp_path, 96000, 256) as host:
-        out = host.play(di, right)
-        assert int(host.ask("latency")) == door("Beta", 96000)("latency")
-    for heard, played in zip(out, (di, right), strict=True):
-        assert same(heard, door("Beta", 96000).play(played)[0])
-
-
-def test_blocks_of_any_length_in_a_clap_host(
-    place: Path, native: Callable[..., np.ndarray], tmp_path: Path
-) -> None:
-    """Here and not in pedalboard, which starts anew when the length changes."""
-    di = (0.2 * np.random.default_rng(6).standard_normal(30000)).astype(np.float32)
-    with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path, block=8192) as host:
-        host.say("vary")
-        assert same(host.play(di), native("Alpha", di))
-
-
-def test_loading_a_clap_200_times_leaks_nothing(place: Path, tmp_path: Path) -> None:
-    with ClapHost(CLAP_HOST, place / "clap" / "Alpha.clap", tmp_path) as host:
-        host.ask("again 50")
-        before = host.memory_kb()
-        host.ask("again 200")
-        assert (
-            SANITIZED or host.memory_kb() - before < 200
-        )  # KB; one player and its state have more than 1
-
-
-def test_qtractor_lists_it(place: Path) -> None:
-    scanners = [*Path("/usr/lib").glob("*/qtractor/qtractor_plugin_scan")]
-    if not scanners:
-        pytest.skip("qtractor is not installed: apt-get install qtractor")
-    done = subprocess.run(
-        [scanners[0]],
-        input=f"CLAP:{place / 'clap' / 'Alpha.clap'}\n",
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "CLAP|Alpha|1:1|0:0|7:0|" in done.stdout, done.stdout + done.stderr
-
-
-# ---- LV2 ----------------------------------------------------------------------------------------
-
-
-def test_lv2_descriptions_are_valid(place: Path) -> None:
-    if not shutil.which("sord_validate"):
-        pytest.skip("sord_validate is not installed")
-    schemas = sorted(Path("/usr/lib/lv2").glob("*/*.ttl"))
-    ours = sorted(place.glob("lv2/*.lv2/*.ttl"))
-    assert schemas
-    assert len(ours) == 3 * 8
-    done = subprocess.run(["sord_validate", *schemas, *ours], capture_output=True, text=True)
-    assert "Found 0 errors" in done.stdout + done.stderr, done.stdout + done.stderr
-
-
-def test_in_jalv(
-    place: Path,
-    native: Callable[..., np.ndarray],
-    di: np.ndarray,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if not shutil.which("jalv") or not shutil.which("jackd"):
-        pytest.skip("jalv or jackd is not installed")
-    name = f"tubetwin-plugin-{os.getpid()}"
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
-    monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
-    identity = bundle.Amp("Alpha", b"", b"", b"", 1).identity.decode()
-    soundfile.write(tmp_path / "di.wav", di, RATE, "FLOAT")
-    through_jalv(f"urn:{identity}", place / "lv2", tmp_path / "di.wav", tmp_path / "out.wav", name)
-    out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
-    expected = native("Alpha", di)
-    lag = next(  # whole blocks of the server
-        (at for at in range(0, 4096, 256) if same(out[at : at + len(di)], expected)), None
-    )
-    assert lag is not None
-
-
-# ---- VST3 in another host -----------------------------------------------------------------------
-
-
-def test_in_dawdreamer(place: Path, amps: dict[str, Path], di: np.ndarray) -> None:
+def test_in_dawdreamer(plugins: Path, amps: dict[str, Path], di: np.ndarray) -> None:
     """Sets and automates every knob. (It restores states only for plugins that have a window.)"""
     daw = pytest.importorskip("dawdreamer", reason="pip install dawdreamer")
     block, seconds = 64, len(di) / RATE
@@ -436,7 +207,7 @@ def test_in_dawdreamer(place: Path, amps: dict[str, Path], di: np.ndarray) -> No
     def rendered(prepare: Callable[[Any, dict[str, int]], None]) -> np.ndarray:
         host = daw.RenderEngine(RATE, block)
         guitar = host.make_playback_processor("guitar", di[None])
-        amp = host.make_plugin_processor("amp", str(place / "vst3" / "Alpha.vst3"))
+        amp = host.make_plugin_processor("amp", str(plugins / "vst3" / "Alpha.vst3"))
         assert amp.get_latency_samples() == 0
         prepare(amp, {d["name"]: d["index"] for d in amp.get_parameters_description()})
         host.load_graph([(guitar, []), (amp, ["guitar"])])
