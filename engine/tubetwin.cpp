@@ -182,6 +182,7 @@ int tubetwin_set_knob_at(tubetwin_player* handle, int knob, float value, int sam
 void tubetwin_set_input_db(tubetwin_player* handle, float db) { handle->player.setInput(db); }
 void tubetwin_set_output_db(tubetwin_player* handle, float db) { handle->player.setOutput(db); }
 void tubetwin_set_gate_db(tubetwin_player* handle, float db) { handle->player.setGate(db); }
+void tubetwin_set_cabinet(tubetwin_player* handle, int on) { handle->player.setCabinet(on != 0); }
 void tubetwin_set_bypass(tubetwin_player* handle, int on) { handle->player.setBypass(on != 0); }
 
 int tubetwin_prepare(tubetwin_player* handle, double hostHz, int channels, char* error, size_t size) {

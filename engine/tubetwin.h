@@ -47,10 +47,11 @@ int tubetwin_set_knob_at(tubetwin_player*, int knob, float normalised, int sampl
 
 /* Gains before the gate and behind the cabinet, 0 dB at first; what is quieter than the gate's
  * threshold (dB of full scale; -INFINITY, as at first: nothing) is shut off before the twin hears it;
- * bypass lets the DI through as it is. All glide in 20 ms. */
+ * the cabinet, on at first, may be left out; bypass lets the DI through as it is. All glide in 20 ms. */
 void tubetwin_set_input_db(tubetwin_player*, float db);
 void tubetwin_set_output_db(tubetwin_player*, float db);
 void tubetwin_set_gate_db(tubetwin_player*, float db);
+void tubetwin_set_cabinet(tubetwin_player*, int on);
 void tubetwin_set_bypass(tubetwin_player*, int on);
 
 /* The host's sample rate and how many channels it plays: 1, or 2 with an amp each; until then, 1 at

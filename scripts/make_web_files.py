@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tubetwin import amp, audio, cabinet, guitar, parts, playlist, solver, twin
+from tubetwin import amp, audio, cabinet, guitar, parts, solver, sounds, twin
 from tubetwin.knobs import Setting
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ RATE_HZ = 48000
 RIG = "tubetwin reference amp (simulated)"
 CABINET = "cabinet-1x12.wav"
 GUITAR = "guitar.flac"
-MAKERS = (amp, guitar, parts, playlist, solver)  # of sounds
+MAKERS = (amp, guitar, parts, sounds, solver)  # of sounds
 
 
 def stale(path: Path) -> bool:
@@ -55,7 +55,7 @@ def record(path: Path, di: Path, setting: Setting) -> None:
 def settings(folder: Path, di: Path, wanted: list[str]) -> list[dict[str, Any]]:
     """The named settings, and the file of the amp's recording where there is one."""
     listed = []
-    for name, setting in playlist.SETTINGS.items():
+    for name, setting in sounds.SETTINGS.items():
         path = folder / f"amp-{name.lower()}.flac"
         if not wanted or name in wanted:
             record(path, di, setting)

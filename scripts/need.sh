@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the build needs from the system: installed where we may, named where we may not.
 # With "tests", also what only the tests need: a browser, and an audio server that needs no card.
+# With "plugin", what `make plugin` needs: the plugin framework's sources. With "plugin-tests", hosts.
 # With "fuzz", what `make fuzz` needs.
 set -eu
 packages=""
@@ -22,6 +23,17 @@ if [ "${1:-}" = fuzz ]; then
   command -v clang++ > /dev/null || packages="$packages clang"
   echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |
     clang++ -x c++ -fsanitize=fuzzer,address - -o /dev/null 2> /dev/null || packages="$packages libclang-rt-dev"
+fi
+if [ "${1:-}" = plugin ] || [ "${1:-}" = plugin-tests ]; then
+  [ -d /usr/share/dpf/distrho ] || packages="$packages dpf-source"
+fi
+if [ "${1:-}" = plugin-tests ]; then
+  command -v jalv > /dev/null || packages="$packages jalv"
+  command -v lv2info > /dev/null || packages="$packages lilv-utils"
+  command -v sord_validate > /dev/null || packages="$packages sordi"
+  command -v jackd > /dev/null || packages="$packages jackd2"
+  ls /usr/lib/*/qtractor/qtractor_plugin_scan > /dev/null 2>&1 || packages="$packages qtractor"
+  [ -d /usr/lib/lv2/core.lv2 ] || packages="$packages lv2-dev"
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

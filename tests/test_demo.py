@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from tubetwin import amp, audio, booklet, demo, engine, guitar, playlist, training, twin
+from tubetwin import amp, audio, booklet, demo, engine, guitar, playlist, sounds, training, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 from tubetwin.network import Shape, WaveNet
@@ -73,7 +73,7 @@ def test_a_demo_holds_every_setting_with_and_without_the_cabinet(made):
 def test_the_files_are_the_engine_with_one_gain_for_all(made, home):
     di = audio.read_mono(home / "di.wav", RATE)
     ratios = []
-    for i, (name, setting) in enumerate(playlist.SETTINGS.items(), 1):
+    for i, (name, setting) in enumerate(sounds.SETTINGS.items(), 1):
         played = audio.read_mono(made / f"{i}-{name.lower()}-twin.wav", RATE)
         expected = engine.render(home / "reference.twin", di, setting)
         gain = float(played @ expected / (expected @ expected))
@@ -155,7 +155,7 @@ def test_beside_the_amp_every_piece_has_its_figures(home, tmp_path, monkeypatch)
         tmp_path / "demo", short(home, tmp_path), home / "reference.twin", progress=seen.append
     )
     figures = json.loads((tmp_path / "demo" / "demo.json").read_text("utf-8"))["figures"]
-    assert set(figures) == {*playlist.SETTINGS, playlist.SWEEP}
+    assert set(figures) == {*sounds.SETTINGS, playlist.SWEEP}
     for row in figures.values():
         assert row["ESR"] == pytest.approx(0.01, rel=1e-3)
         assert row["level error (dB)"] == pytest.approx(0.828, abs=1e-3)

@@ -29,6 +29,7 @@ SIGNATURES: dict[str, tuple[object, ...]] = {
     "set_input_db": (None, c_void_p, c_float),
     "set_output_db": (None, c_void_p, c_float),
     "set_gate_db": (None, c_void_p, c_float),
+    "set_cabinet": (None, c_void_p, c_int),
     "set_bypass": (None, c_void_p, c_int),
     "process_channels": (None, c_void_p, c_void_p, c_void_p, c_int),
     "reset": (None, c_void_p),
@@ -147,6 +148,15 @@ def test_what_is_set_is_heard(door: Door) -> None:
     assert np.array_equal(door.play(di)[0], di)
     door("set_bypass", 0)
     door("set_output_db", 0)
+    response = np.array([0.5], np.float32)
+    assert door("load_cabinet_at", response.ctypes.data, 1, 48000) == 0
+    door("set_cabinet", 0)
+    door("reset")
+    assert np.array_equal(door.play(di)[0], plain)
+    door("set_cabinet", 1)
+    door("reset")
+    assert np.allclose(door.play(di)[0], plain / 2, atol=1e-7)
+    door("load_cabinet_at", None, 0, 48000)
     door("set_gate_db", 20)
     door("reset")
     assert np.ptp(door.play(di)[0]) < 1e-6

@@ -26,7 +26,9 @@ def test_playing_loads_neither_torch_nor_scipy_nor_matplotlib() -> None:
 
 def test_the_engine_stays_readable() -> None:
     """No file over 400 lines, no function over 60; that headers compile alone, CMake sees to."""
-    for path in [p for p in (ROOT / "engine").rglob("*") if p.suffix in {".h", ".cpp"}]:
+    for path in [
+        p for d in ("engine", "plugin") for p in (ROOT / d).rglob("*") if p.suffix in {".h", ".cpp"}
+    ]:
         lines = path.read_text("utf-8").splitlines()
         assert len(lines) <= 400, f"{path.name}: {len(lines)} lines"
         indents = [len(line) - len(line.lstrip()) for line in lines]
@@ -46,7 +48,10 @@ def test_no_room_is_called_utils() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "CONTRIBUTING.md", "docs/numbers.md", "docs/live.md", "docs/presets.md"],
+    [
+        *("README.md", "CONTRIBUTING.md"),
+        *(f"docs/{name}.md" for name in ("numbers", "live", "presets", "plugin")),
+    ],
 )
 def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
@@ -55,7 +60,7 @@ def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/live.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/live.md", "docs/plugin.md"])
 def test_every_command_in_the_documents_exists(document: str) -> None:
     """Every `tubetwin` line is spelt right: its command and options are known."""
     from tubetwin import amp

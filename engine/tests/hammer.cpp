@@ -33,6 +33,7 @@ void control(Player& player, const std::atomic<bool>& ends) {
     player.setOutput(12 * random());
     player.setGate(-90 + 60 * random());
     player.setBypass(upTo(2) == 0);
+    player.setCabinet(upTo(2) == 0);
     if (i % 20 == 0) player.loadTwin(twins[upTo(4)]);
     if (i % 15 == 0) player.loadCabinet(response.data(), upTo(9000), upTo(2) ? 48000 : 44100);
     if (i % 7 == 0) player.collect();

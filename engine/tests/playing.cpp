@@ -173,6 +173,25 @@ TEST(bypass_is_the_di_itself_and_does_not_click) {
   }
 }
 
+TEST(without_its_cabinet_a_twin_is_bare_and_the_change_does_not_click) {
+  const Sound di = tone::sine(220, 48000, 12000);
+  const float response[] = {0.5f, 0.25f, -0.125f};
+  Player player(made::twin(made::nano()), chosenKernels());
+  const Sound bare = play(player, di, 0);
+  player.loadCabinet(response, 3);
+  player.reset();
+  const Sound boxed = play(player, di, 0);
+  player.reset();
+  const Sound off = playAnd(player, di, 5000, [&] { player.setCabinet(false); });
+  CHECK(Sound(off.begin(), off.begin() + 5000) == Sound(boxed.begin(), boxed.begin() + 5000));
+  CHECK(rest(off, 5000 + kFade) == rest(bare, 5000 + kFade));
+  CHECK(roughest(off, 4000, 12000) < 3 * std::max(roughest(bare, 4000, 12000), roughest(boxed, 4000, 12000)));
+  player.reset();
+  const Sound on = playAnd(player, di, 5000, [&] { player.setCabinet(true); });
+  CHECK(Sound(on.begin(), on.begin() + 5000) == Sound(bare.begin(), bare.begin() + 5000));
+  CHECK(rest(on, 5000 + kFade) == rest(boxed, 5000 + kFade));
+}
+
 TEST(the_gate_shuts_noise_off_and_lets_music_through) {
   const Twin twin = made::twin(made::nano());
   made::Random random(5);

@@ -56,6 +56,7 @@ static void playThroughEverything(Player& player, const Sound& di, Sound& out) {
     player.setKnob(t / 100 % 4, static_cast<float>(t % 1000) / 1000);
     player.setKnob(t / 100 % 3, static_cast<float>(t % 900) / 900, t % 100);
     player.setBypass(t % 3000 < 500);
+    player.setCabinet(t % 2000 < 1000);
     player.setInput(static_cast<float>(t % 7));
     player.setOutput(static_cast<float>(t % 5));
     player.setGate(static_cast<float>(-60 - t % 9));

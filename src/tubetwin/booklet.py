@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from scipy.signal import oaconvolve
 
-from tubetwin import audio, cabinet, datasheet, metrics, playlist, plots, probes
+from tubetwin import audio, cabinet, datasheet, metrics, playlist, plots, probes, sounds
 from tubetwin.playlist import STAIRS, SWEEP, Jobs, Samples
 from tubetwin.report import Clip, Dial, Page
 from tubetwin.twin import Twin
@@ -58,7 +58,7 @@ class Heard:
     @property
     def music(self) -> list[str]:
         """The names of the settings, and of the sweep."""
-        return list(playlist.settings_for(self.twin.knobs)) + [SWEEP] * bool(self.twin.knobs)
+        return list(sounds.settings_for(self.twin.knobs)) + [SWEEP] * bool(self.twin.knobs)
 
     def of(self, name: str) -> dict[str, Samples]:
         """Source -> its answer to one job, the amp first so that it is drawn below."""
@@ -201,7 +201,7 @@ def _spectra(page: Page, heard: Heard) -> None:
 
 def _distortion(page: Page, heard: Heard) -> None:
     """Transfer curves, then the harmonics of a soft and a hard tone."""
-    names = playlist.shown(playlist.settings_for(heard.twin.knobs))
+    names = playlist.shown(sounds.settings_for(heard.twin.knobs))
     unit = "V" if heard.volts else "full scale"
     curves: list[str] = []
     soft: list[str] = []

@@ -28,11 +28,13 @@ def cli() -> None:
     Of your own amp:   tubetwin plan --knob Volume=1:10 --knob Treble -o session
                        tubetwin capture session, or tubetwin import recordings/
     Judge one:         tubetwin evaluate my.twin session
+    In a DAW:          tubetwin export-plugin my.twin --format vst3 -o ~/.vst3
     """
 
 
 for command in (
     *(playing.render, playing.live, playing.web, playing.demo, playing.amp, playing.di),
+    playing.export_plugin,
     *(recording.plan, recording.capture, recording.import_, recording.check),
     *(making.train, making.evaluate, making.info),
 ):

@@ -90,6 +90,30 @@ def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
     click.echo(json.dumps(found, indent=1)) if as_json else console.print(live.words(found))
 
 
+@click.command("export-plugin")
+@click.argument("twin_name", metavar="TWIN")
+@click.option("--cabinet", "--ir", help="As in render; hosts can switch it off.")
+@click.option("--name", help="[default: the twin's] What hosts call the plugin.")
+@click.option("--format", "formats", default="vst3,clap,lv2", show_default=True)
+@click.option(
+    "-o", "--output", required=True, help="Where the plugins go, a folder for each format."
+)
+def export_plugin(
+    twin_name: str, cabinet: str | None, name: str | None, formats: str, output: str
+) -> None:
+    """Make a plugin of a twin, with the amp's own knobs, for a host on this kind of machine.
+
+    Each comes for one channel, and as "stereo" with an amp for each of two. docs/plugin.md tells
+    where hosts look for them.
+    """
+    from tubetwin import bundle, twin
+
+    path = twin.bundled(twin_name)
+    ir = impulse_response(cabinet, twin.load(path).sample_rate_hz)
+    for place in bundle.export(path, output, name=name, cabinet=ir, formats=formats.split(",")):
+        console.print(place, soft_wrap=True, markup=False, highlight=False)
+
+
 @click.command(context_settings=WITH_KNOBS, epilog=KNOB_HELP)
 @click.argument("di", metavar="DI.wav")
 @click.option("--oversampling", type=click.IntRange(1, 16), default=4, show_default=True)

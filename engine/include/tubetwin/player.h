@@ -92,6 +92,8 @@ class Player {
   void setOutput(float db) noexcept { store(outputGain_, gain(db)); }
   // What is quieter than this, dB of full scale, is shut off before the twin hears it; -inf: nothing. [any-thread]
   void setGate(float db) noexcept { store(gate_, db == -std::numeric_limits<float>::infinity() ? 0 : gain(db)); }
+  // Plays without the cabinet, which goes on listening, or with it again. [any-thread]
+  void setCabinet(bool on) noexcept { boxed_.store(on, std::memory_order_relaxed); }
   // Lets the DI through as it is, late by latency(). The twin goes on listening. [any-thread]
   void setBypass(bool on) noexcept { bypassed_.store(on, std::memory_order_relaxed); }
 
@@ -106,6 +108,7 @@ class Player {
     settle();
     input_.jump(inputGain_.load(std::memory_order_relaxed));
     output_.jump(outputGain_.load(std::memory_order_relaxed));
+    cabinet_.jump(boxed_.load(std::memory_order_relaxed));
     bypass_.jump(bypassed_.load(std::memory_order_relaxed));
     for (Gate& gate : gates_) gate.reset(gate_.load(std::memory_order_relaxed));
   }
@@ -118,7 +121,7 @@ class Player {
       const int count = turnKnobs(stretch(n - done));
       hear(in, done, count);
       voices_.process(rows_, spare_, 2 * sides_, count);
-      speakers_.process(rows_, spare_, sides_, count);
+      box(count);
       say(out, done, count);
       panel_.pass(count);
       done += count;
@@ -203,6 +206,7 @@ class Player {
     speakers_.look(fade_);
     input_.aim(inputGain_.load(std::memory_order_relaxed), fade_);
     output_.aim(outputGain_.load(std::memory_order_relaxed), fade_);
+    cabinet_.aim(boxed_.load(std::memory_order_relaxed), fade_);
     bypass_.aim(bypassed_.load(std::memory_order_relaxed), fade_);
   }
 
@@ -238,6 +242,19 @@ class Player {
     for (int s = 0; s < sides_; s++) gates_[s].process(rows_[s], n, threshold);
   }
 
+  // Through the speakers, as far as they are not passed by.
+  void box(int n) noexcept {
+    float* const* const bare = spare_ + sides_;  // the speakers use the first half only
+    for (int s = 0; s < sides_ && !cabinet_.rests(1); s++) std::copy(rows_[s], rows_[s] + n, bare[s]);
+    speakers_.process(rows_, spare_, sides_, n);
+    if (cabinet_.rests(1)) return;
+    for (int t = 0; t < n; t++) {
+      const float share = eased(cabinet_.next());
+      for (int s = 0; s < sides_; s++)
+        rows_[s][t] = share > 0 ? bare[s][t] + share * (rows_[s][t] - bare[s][t]) : bare[s][t];
+    }
+  }
+
   void say(float* const* out, int at, int n) noexcept {
     if (!output_.rests(1) || !bypass_.rests(0))
       for (int t = 0; t < n; t++) {
@@ -260,11 +277,11 @@ class Player {
   Slot<Speakers> speakers_;
   bool fresh_ = true;  // nothing was played since the reset
   Gate gates_[kMaxSides];
-  Glide input_{1}, output_{1}, bypass_{0};
+  Glide input_{1}, output_{1}, cabinet_{1}, bypass_{0};
   // For each side, what the twin plays; for each side, the DI as it is; and as many spare ones.
   float *rows_[2 * kMaxSides] = {}, *spare_[2 * kMaxSides] = {};
   std::atomic<float> inputGain_{1}, outputGain_{1}, gate_{0};
-  std::atomic<bool> bypassed_{false};
+  std::atomic<bool> boxed_{true}, bypassed_{false};
   std::atomic<int> ramp_{-1};
 };
 
