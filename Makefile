@@ -108,7 +108,7 @@ screenshots: test-tools web  ## the pictures of docs/pictures, taken anew
 twins: setup  ## train the bundled twins again (an hour and three quarters on two cores)
 	@./scripts/make-twins.sh
 
-thorough: setup  ## the whole counts of rigs and faults through the checks (half an hour)
+thorough: setup  ## the whole counts of rigs and faults through the checks (hours)
 	@TUBETWIN_THOROUGH=1 $(PYTHON) -m pytest -q tests/test_checks.py
 
 clean:  ## remove what was built

@@ -256,18 +256,19 @@ def _energy(samples: Samples) -> float:
 
 def _between_marks(
     recording: Samples, marks: tuple[int, int, int], sample_rate_hz: float
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """How much longer, per sample, the time between two marks is in a straightened recording.
 
-    Both marks are the amp's answer to the same sound out of the same rest.
+    With its doubt; None where the marks are not heard clearly. Both are the amp's answer to the
+    same sound out of the same rest.
     """
     first, second, length = marks
     one, other = recording[first:][:length], recording[second:][:length]
     if len(other) < length // 2 or not one.any() or not other.any():
-        return 0.0, np.inf
+        return None
     spectrum = _whitened(one, other, sample_rate_hz, WANDER_SAMPLES)
     late, _, clarity = _peak(*spectrum, -WANDER_SAMPLES, WANDER_SAMPLES)
-    return late / (second - first), MARK_DOUBT / (second - first) if clarity > 12 else np.inf
+    return (late / (second - first), MARK_DOUBT / (second - first)) if clarity > 12 else None
 
 
 def align(
@@ -295,8 +296,7 @@ def align(
     x, y, start = overlap(di, recording, round(lag))
     centre = start + len(x) / 2
     if len(x) < 64 or not x.any() or not y.any():
-        nothing = np.zeros((2, 0))
-        return Alignment(lag, 0.0, np.inf, polarity, 0.0, clarity, 0.0, centre, nothing)
+        return Alignment(lag, 0.0, np.inf, polarity, 0.0, clarity, 0.0, centre, np.zeros((2, 0)))
     gain, slope, doubt = np.sqrt(_energy(y) / _energy(x)), 0.0, np.inf
     for again in range(ROUNDS):
         if again:  # a drifting peak is blurred: look at what is left when it is straightened
@@ -317,9 +317,7 @@ def align(
         middle = at.mean() + start if len(at) else centre
         if marks and abs(_step(stretches)[0]) < STEP_SPREAD:
             straight = moved(recording, lag, slope, centre, len(di))
-            by_marks, mark_doubt = _between_marks(straight, marks, sample_rate_hz)
-            if np.isfinite(mark_doubt):
-                more, doubt = by_marks, mark_doubt
+            more, doubt = _between_marks(straight, marks, sample_rate_hz) or (more, doubt)
         if abs(more) * len(x) < STEADY_SAMPLES or abs(more) < 4 * doubt:
             break
         lag, slope = lag + value - more * (middle - centre), slope + more

@@ -21,7 +21,7 @@ import numpy as np
 
 import tubetwin
 from tubetwin import audio, engine, sounds, twin
-from tubetwin.files import BadInput, replacing
+from tubetwin.files import BadInput, built, replacing
 
 FORMATS = ("vst3", "clap", "lv2")
 SIDES = {1: "", 2: " stereo"}  # how many amps side by side, and what that adds to the name
@@ -70,13 +70,7 @@ def programs() -> Path:
     Raises:
         BadInput: they were not built.
     """
-    for place in FOLDERS:
-        if (place / "CLAP-1.so").is_file():
-            return place
-    raise BadInput(
-        "this tubetwin came without the plugin: run `make plugin` in a checkout of it; a wheel"
-        " built there afterwards carries the plugin along"
-    )
+    return built(FOLDERS, "CLAP-1.so", "plugin", "plugin")
 
 
 def export(

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,3 +61,23 @@ def typed(data: object, key: str, kind: type, where: str) -> Any:
     if type(value) is not kind:
         raise BadInput(f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}")
     return value
+
+
+def built(places: Iterable[Path], file: str, what: str, target: str) -> Path:
+    """Where something that `make` builds beside the package lies: in a checkout, or in a wheel.
+
+    Args:
+        places: folders, the first of them with it is taken.
+        file: by which it is known.
+        what: it is, in a word.
+        target: of make.
+    Raises:
+        BadInput: it was not built.
+    """
+    for place in places:
+        if (place / file).is_file():
+            return place
+    raise BadInput(
+        f"this tubetwin came without the {what}: run `make {target}` in a checkout of it; a wheel"
+        f" built there afterwards carries the {what} along"
+    )

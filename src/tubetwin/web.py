@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
-from tubetwin.files import BadInput
+from tubetwin.files import BadInput, built
 
 HOST = "127.0.0.1"
 PORT = 8017
@@ -51,13 +51,7 @@ def folder() -> Path:
     Raises:
         BadInput: it was not built.
     """
-    for place in FOLDERS:
-        if (place / "index.html").is_file():
-            return place
-    raise BadInput(
-        "this tubetwin came without the page: run `make web` in a checkout of it; a wheel built"
-        " there afterwards carries the page along"
-    )
+    return built(FOLDERS, "index.html", "page", "web")
 
 
 @contextmanager
