@@ -42,6 +42,11 @@ mod:label a owl:DatatypeProperty ; rdfs:label "short name" ; rdfs:range rdfs:Lit
 DESCRIBE = "import ctypes; ctypes.CDLL('./amp.so').lv2_generate_ttl(b'amp')"
 
 
+def file_name(name: str) -> str:
+    """A name without what some system forbids in a file's name."""
+    return re.sub(r"[^\w ().+-]", "-", name).strip(" .") or "amp"
+
+
 @dataclass(frozen=True)
 class Amp:
     """What makes a plugin this amp's: its name, its files, and how many sides it has."""
@@ -54,8 +59,8 @@ class Amp:
 
     @property
     def file_name(self) -> str:
-        """The name, without what some system forbids in a file's name."""
-        return re.sub(r"[^\w ().+-]", "-", self.name).strip(" .") or "amp"
+        """The name, for a file."""
+        return file_name(self.name)
 
     @property
     def identity(self) -> bytes:
@@ -100,25 +105,35 @@ def export(
         if kind not in FORMATS:
             raise BadInput(f"there is no plugin format {kind!r}: choose of {', '.join(FORMATS)}")
     source, folder = programs(), Path(folder)
+    amps = described(path, name, cabinet)
+    places = {kind: folder / kind if len(formats) > 1 else folder for kind in formats}
+    for place in places.values():
+        make_folder(place)
+    return [MAKERS[kind](amp, source, place) for amp in amps for kind, place in places.items()]
+
+
+def described(path: Path | str, name: str | None, cabinet: np.ndarray | None) -> list[Amp]:
+    """What makes the plugins for one side and for two; arguments and errors as of `export`."""
     with engine.Player(path):  # what the engine refuses, the plugin would
         loaded = twin.load(path)
     name = loaded.name[:LONGEST_NAME] if name is None else name
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a plugin's name has 1 to {LONGEST_NAME} letters, not {name!r}")
-    places = {kind: folder / kind if len(formats) > 1 else folder for kind in formats}
-    for place in places.values():
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(f"cannot write {place}: {error.strerror or error}") from error
     response = b"" if cabinet is None else _wav(cabinet, loaded.sample_rate_hz)
-    offered = sounds.settings_for(loaded.knobs)
-    written = []
+    offered, content = sounds.settings_for(loaded.knobs), Path(path).read_bytes()
+    amps = []
     for sides, suffix in SIDES.items():
         about = json.dumps({"name": name + suffix, "programs": offered}, ensure_ascii=False)
-        amp = Amp(name + suffix, Path(path).read_bytes(), response, about.encode(), sides)
-        written += [MAKERS[kind](amp, source, place) for kind, place in places.items()]
-    return written
+        amps.append(Amp(name + suffix, content, response, about.encode(), sides))
+    return amps
+
+
+def make_folder(place: Path) -> None:
+    """Make a folder, and those above it. Raises BadInput where nothing can be written."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot write {place}: {error.strerror or error}") from error
 
 
 def _wav(samples: np.ndarray, sample_rate_hz: int) -> bytes:
@@ -142,10 +157,14 @@ def _files(amp: Amp) -> dict[str, bytes]:
 
 
 @contextmanager
-def _replacing(place: Path) -> Iterator[Path]:
-    """Yield an empty folder; move it to `place` only if the block succeeds."""
-    if place.exists() and not any(place.rglob("amp.twin")):
-        raise BadInput(f"{place} is there, and no plugin of tubetwin: move it away")
+def replacing_folder(place: Path, sign: str = "amp.twin", what: str = "plugin") -> Iterator[Path]:
+    """Yield an empty folder; move it to `place` only if the block succeeds.
+
+    Raises:
+        BadInput: what is there lacks the file by which ours are known.
+    """
+    if place.exists() and not any(place.rglob(sign)):
+        raise BadInput(f"{place} is there, and no {what} of tubetwin: move it away")
     with tempfile.TemporaryDirectory(prefix=".plugin-", dir=place.parent) as spare:
         fresh = Path(spare) / "new"
         fresh.mkdir()
@@ -157,7 +176,7 @@ def _replacing(place: Path) -> Iterator[Path]:
 
 def _vst3(amp: Amp, source: Path, folder: Path) -> Path:
     place = folder / f"{amp.file_name}.vst3"
-    with _replacing(place) as fresh:
+    with replacing_folder(place) as fresh:
         program = fresh / "Contents" / f"{platform.machine()}-linux" / f"{amp.file_name}.so"
         resources = fresh / "Contents" / "Resources"
         for inner in (program.parent, resources):
@@ -171,7 +190,7 @@ def _vst3(amp: Amp, source: Path, folder: Path) -> Path:
 def _lv2(amp: Amp, source: Path, folder: Path) -> Path:
     """The folder, with description files that the program itself writes."""
     place = folder / f"{amp.file_name}.lv2"
-    with _replacing(place) as fresh:
+    with replacing_folder(place) as fresh:
         (fresh / "amp.so").write_bytes(_program(amp, source, "lv2"))
         for ending, content in _files(amp).items():
             (fresh / f"amp{ending}").write_bytes(content)
@@ -181,9 +200,17 @@ def _lv2(amp: Amp, source: Path, folder: Path) -> Path:
         manifest = fresh / "manifest.ttl"
         if done.returncode or amp.identity not in manifest.read_bytes():
             raise BadInput(f"the LV2 program in {source} does not run here: {done.stderr.strip()}")
-        with (fresh / "amp.ttl").open("a") as description:
-            description.write(VOCABULARY)
+        description = fresh / "amp.ttl"
+        text = _undemanding(description.read_text(encoding="utf-8"))
+        description.write_text(text + VOCABULARY, encoding="utf-8")
     return place
+
+
+def _undemanding(description: str) -> str:
+    """DPF's description of a plugin, without what ours can do without (plugin/lv2.cpp)."""
+    description = description.replace("lv2:requiredFeature", "lv2:optionalFeature")
+    port = "atom:bufferType atom:Sequence ;\n"
+    return description.replace(port, f"{port}        lv2:portProperty lv2:connectionOptional ;\n")
 
 
 def _clap(amp: Amp, source: Path, folder: Path) -> Path:

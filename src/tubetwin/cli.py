@@ -29,12 +29,13 @@ def cli() -> None:
                        tubetwin capture session, or tubetwin import recordings/
     Judge one:         tubetwin evaluate my.twin session
     In a DAW:          tubetwin export-plugin my.twin --format vst3 -o ~/.vst3
+                       tubetwin preset my.twin --volume 7 --format lv2 -o ~/.lv2
     """
 
 
 for command in (
     *(playing.render, playing.live, playing.web, playing.demo, playing.amp, playing.di),
-    playing.export_plugin,
+    *(playing.export_plugin, playing.preset),
     *(recording.plan, recording.capture, recording.import_, recording.check),
     *(making.train, making.evaluate, making.info),
 ):

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live as Screen
 
@@ -17,7 +16,7 @@ from tubetwin import device, loopback, midi, panel, preset
 from tubetwin.desk import GAINS
 from tubetwin.engine import Player
 from tubetwin.files import BadInput
-from tubetwin.knobs import Knob
+from tubetwin.knobs import Knob, Setting
 from tubetwin.preset import Preset
 from tubetwin.rig import Rig, Shelf, Wishes
 
@@ -70,7 +69,7 @@ def run(rig: Rig, console: Console) -> dict[str, Any]:
 def command(
     options: Mapping[str, Any],
     shelf: Shelf,
-    read_knobs: Callable[[Sequence[Knob]], Mapping[str, Any]],
+    read_knobs: Callable[[Sequence[Knob]], Setting],
     console: Console,
 ) -> dict[str, Any]:
     """What `tubetwin live` does.
@@ -98,9 +97,6 @@ def command(
     with Player(shelf.find_twin(twins[0])) as player:
         knobs = player.knobs
     turned = read_knobs(knobs)
-    for name, value in turned.items():
-        if np.ndim(value):
-            raise BadInput(f"{name} takes one value here: a range sweeps over a file")
     sound = replace(sound, twin=twins[0], cabinet=cabinets[0], knobs={**sound.knobs, **turned})
     shelf = replace(
         shelf,

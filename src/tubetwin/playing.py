@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tubetwin.terminal import (
     impulse_response,
     knob_options,
     levels,
+    one_setting,
     progress,
 )
 
@@ -85,7 +87,7 @@ def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
 
     bundled = sorted(path.stem for path in twin.BUNDLED.glob("*.twin"))
     shelf = rig.Shelf(bundled, [None, "1x12"], twin.bundled, impulse_response)
-    read_knobs = partial(knob_options, context.args, samples=0)
+    read_knobs = partial(one_setting, context.args)
     found = live.command(options, shelf, read_knobs, console)
     click.echo(json.dumps(found, indent=1)) if as_json else console.print(live.words(found))
 
@@ -111,6 +113,49 @@ def export_plugin(
     path = twin.bundled(twin_name)
     ir = impulse_response(cabinet, twin.load(path).sample_rate_hz)
     for place in bundle.export(path, output, name=name, cabinet=ir, formats=formats.split(",")):
+        console.print(place, soft_wrap=True, markup=False, highlight=False)
+
+
+@click.command(context_settings=WITH_KNOBS, epilog=KNOB_HELP)
+@click.argument("source", metavar="TWIN|SOUND.json")
+@click.option("--cabinet", "--ir", help="As in render. [default: the sound's, or none]")
+@click.option("--program", help="Start from one of the plugin's own programs, such as Crunch.")
+@click.option("--plugin", help="[default: the twin's] The plugin's name, as in export-plugin.")
+@click.option("--title", help="[default: the program's, file's or twin's name] Of the preset.")
+@click.option("--format", "formats", default="vst3,lv2,clap", show_default=True)
+@click.option("-o", "--output", required=True, help="Where presets go, a folder for each format.")
+@click.pass_context
+def preset(
+    context: click.Context,
+    source: str,
+    cabinet: str | None,
+    program: str | None,
+    plugin: str | None,
+    title: str | None,
+    formats: str,
+    output: str,
+) -> None:
+    """Write a sound as a preset for hosts that have the amp's plugin.
+
+    The sound is a twin with its knobs as below, or one that live or the page saved. The files carry
+    the twin and the cabinet. docs/plugin.md tells where hosts look for them.
+    """
+    from tubetwin import snapshot, twin
+
+    named, sound = snapshot.sound_of(source, program)
+    loaded = twin.load(twin.bundled(sound.twin))
+    turned = one_setting(context.args, loaded.knobs)
+    ir = impulse_response(cabinet or sound.cabinet, loaded.sample_rate_hz)
+    made = snapshot.export(
+        twin.bundled(sound.twin),
+        output,
+        replace(sound, knobs={**sound.knobs, **turned}),
+        title=title or named,
+        plugin=plugin,
+        cabinet=ir,
+        formats=formats.split(","),
+    )
+    for place in made:
         console.print(place, soft_wrap=True, markup=False, highlight=False)
 
 

@@ -62,6 +62,16 @@ def knob_options(
     return setting
 
 
+def one_setting(arguments: Sequence[str], knobs: Sequence[Knob]) -> dict[str, float]:
+    """As `knob_options`, where a range makes no sense and is refused."""
+    setting = {}
+    for name, value in knob_options(arguments, knobs, samples=0).items():
+        if isinstance(value, np.ndarray):
+            raise BadInput(f"{name} takes one value here: a range sweeps over a file")
+        setting[name] = value
+    return setting
+
+
 def impulse_response(cabinet: str | None, sample_rate_hz: int) -> np.ndarray | None:
     """What `--cabinet` names: nothing, the cabinet that ships, or a file."""
     from tubetwin import cabinet as room
