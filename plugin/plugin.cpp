@@ -1,4 +1,4 @@
-// A twin in a host, as VST3, CLAP and LV2: its knobs are the host's parameters, and the sound is the engine's.
+// A twin in a host, as VST3, CLAP, LV2 and on JACK: its knobs are the host's parameters, and the sound is the engine's.
 //
 // There is no DSP here. What the plugin is called, and which twin it plays, lies in files beside the
 // program (bundle.h), so that one program is many amps. DPF (dpf-source, ISC licence) speaks to the hosts.
@@ -11,6 +11,10 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#if defined(DISTRHO_PLUGIN_TARGET_JACK)
+#include <unistd.h>
+#endif
 
 #include "amp.h"
 #include "DistrhoPlugin.hpp"
@@ -35,6 +39,8 @@ constexpr const char* kStateKeys[kStates] = {"twin", "cabinet"};
 std::string stemOf(std::string binary) {
 #if defined(DISTRHO_PLUGIN_TARGET_CLAP)
   return binary.substr(0, binary.rfind('.'));  // on Linux a CLAP plugin is one file
+#elif defined(DISTRHO_PLUGIN_TARGET_JACK)
+  return binary;
 #else
   binary.resize(binary.rfind(DISTRHO_OS_SEP));
 #if defined(DISTRHO_PLUGIN_TARGET_VST3)
@@ -214,8 +220,18 @@ class AmpPlugin : public Plugin {
   DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(AmpPlugin)
 };
 
+// Where this program lies.
+std::string binaryPath() {
+#if defined(DISTRHO_PLUGIN_TARGET_JACK)
+  char path[4096];  // DPF only knows how it was called, which may be a name to be searched for
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length > 0) return std::string(path, static_cast<std::size_t>(length));
+#endif
+  return getBinaryFilename();
+}
+
 Plugin* createPlugin() {
-  const Bundle bundle = tubetwin::plugin::readBundle(stemOf(getBinaryFilename()));
+  const Bundle bundle = tubetwin::plugin::readBundle(stemOf(binaryPath()));
   return new AmpPlugin(bundle, std::make_unique<Amp>(bundle));
 }
 

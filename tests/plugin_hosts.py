@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +42,9 @@ with client:
     client.set_freewheel(False)
 soundfile.write(sys.argv[2], numpy.concatenate(heard), 48000, "FLOAT")
 """
+
+
+LV2_SEARCH = "/usr/lib/lv2:/usr/lib/x86_64-linux-gnu/lv2"
 
 
 class ClapHost:
@@ -94,37 +98,58 @@ class ClapHost:
         return int(status.split("VmRSS:")[1].split()[0])
 
 
+def play_through(client: str, di: Path, out: Path, server: str) -> None:
+    """Play `di` through a client of a JACK server; writes what came out, 0.2 s more."""
+    words = [sys.executable, "-c", PLAY, di, out, client]
+    environment = {**os.environ, "JACK_DEFAULT_SERVER": server}
+    subprocess.run(words, env=environment, check=True, timeout=120)
+
+
 def through_jalv(
-    uri: str, place: Path, di: Path, out: Path, name: str, words: tuple[str, ...] = ()
+    uri: str, place: Path | str, di: Path, out: Path, name: str, preset: str = ""
 ) -> None:
     """Play `di` through an LV2 plugin in jalv; writes what came out, and a fifth of a second more.
 
     Args:
         uri: the plugin's.
-        place: the folder that holds its bundle.
+        place: the folder that holds its bundle; several with colons between.
         di: a WAV at 48 kHz.
         out: the WAV to write.
         name: of the JACK server, unique on this machine.
-        words: further arguments of jalv, such as -l and a folder with a state.
+        preset: the URI of one to load first.
     """
-    search = f"{place}:/usr/lib/lv2:/usr/lib/x86_64-linux-gnu/lv2"
-    environment = {**os.environ, "JACK_DEFAULT_SERVER": name, "LV2_PATH": search}
+    environment = {
+        **os.environ,
+        "JACK_DEFAULT_SERVER": name,
+        "JACK_NO_AUDIO_RESERVATION": "1",
+        "LV2_PATH": f"{place}:{LV2_SEARCH}",
+    }
     server = Server(name)
     jalv = subprocess.Popen(
-        ["jalv", "-x", "-n", "amp", *words, uri],
+        ["stdbuf", "-oL", "jalv", "-x", "-n", "amp", uri],
         env=environment,
         stdin=subprocess.PIPE,  # jalv reads commands, and ends when it is closed
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
+    assert jalv.stdin
+    assert jalv.stdout
+    patience = threading.Timer(60, jalv.kill)  # ends its output, and so the waiting
+    patience.start()
     try:
         until = time.monotonic() + 30
         while len(server.ports("amp:")) < 2 and time.monotonic() < until:
             time.sleep(0.1)
-        subprocess.run(
-            [sys.executable, "-c", PLAY, di, out, "amp"], env=environment, check=True, timeout=120
-        )
+        if preset:
+            jalv.stdin.write(f"presets\npreset {preset}\n")  # it knows those that it listed
+            jalv.stdin.flush()
+            for _ in range(2):  # it prints the controls at the start, and again behind a preset
+                next(line for line in jalv.stdout if line.startswith("lv2_enabled"))
+            time.sleep(0.2)  # for the ports to get there
+        play_through("amp", di, out, name)
     finally:
+        patience.cancel()
         jalv.terminate()
         jalv.wait()
         server.stop()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jack_server import BLOCK
 from live_stage import make_twin
 from test_engine_door import Door
 from tubetwin import bundle
@@ -78,6 +79,18 @@ def at_rate(amps: dict[str, Path]) -> Iterator[Callable[[str, int], Door]]:
     yield prepared
     for one in opened:
         one("close")
+
+
+def uri_of(name: str) -> str:
+    """What LV2 hosts know a plugin by."""
+    sides = 2 if name.endswith(" stereo") else 1
+    return f"urn:{bundle.Amp(name, b'', b'', b'', sides).identity.decode()}"
+
+
+def lag_of(out: np.ndarray, expected: np.ndarray) -> int | None:
+    """By how many whole blocks of the server `out` is late; None: it is not what was expected."""
+    lags = range(0, 4096, BLOCK)
+    return next((n for n in lags if same(out[n : n + len(expected)], expected)), None)
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -18,9 +18,8 @@ if not os.environ.get("TUBETWIN_PLUGIN_TESTS"):
 
 from live_stage import PANEL, RATE
 from plugin_hosts import ClapHost, through_jalv
-from plugin_stage import CLAP_HOST, SANITIZED, SWITCHES, same
+from plugin_stage import CLAP_HOST, SANITIZED, SWITCHES, lag_of, same, uri_of
 from test_engine_door import Door
-from tubetwin import bundle
 
 NOT_SANITIZED = pytest.mark.skipif(SANITIZED, reason="the host is not built for that")
 
@@ -159,21 +158,11 @@ def test_in_jalv(
     native: Callable[..., np.ndarray],
     di: np.ndarray,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not shutil.which("jalv") or not shutil.which("jackd"):
         pytest.skip("jalv or jackd is not installed")
-    name = f"tubetwin-plugin-{os.getpid()}"
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
-    monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
-    identity = bundle.Amp("Alpha", b"", b"", b"", 1).identity.decode()
     soundfile.write(tmp_path / "di.wav", di, RATE, "FLOAT")
-    through_jalv(
-        f"urn:{identity}", plugins / "lv2", tmp_path / "di.wav", tmp_path / "out.wav", name
-    )
+    name = f"tubetwin-plugin-{os.getpid()}"
+    through_jalv(uri_of("Alpha"), plugins / "lv2", tmp_path / "di.wav", tmp_path / "out.wav", name)
     out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
-    expected = native("Alpha", di)
-    lag = next(  # whole blocks of the server
-        (at for at in range(0, 4096, 256) if same(out[at : at + len(di)], expected)), None
-    )
-    assert lag is not None
+    assert lag_of(out, native("Alpha", di)) is not None

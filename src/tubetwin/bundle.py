@@ -23,7 +23,7 @@ import tubetwin
 from tubetwin import audio, engine, sounds, twin
 from tubetwin.files import BadInput, built, replacing
 
-FORMATS = ("vst3", "clap", "lv2")
+FORMATS = ("vst3", "clap", "lv2")  # where none are chosen
 SIDES = {1: "", 2: " stereo"}  # how many amps side by side, and what that adds to the name
 IDENTITY = b"tubetwin:amp:0000000000000000"  # plugin/DistrhoPluginInfo.h
 LONGEST_NAME = 60
@@ -94,7 +94,7 @@ def export(
             those of the same name are replaced.
         name: what hosts call the plugin; None: what the twin calls itself.
         cabinet: (taps,) impulse response at the twin's sample rate; None: none.
-        formats: of FORMATS.
+        formats: of MAKERS: FORMATS, and "jack" for a program without a host.
     Returns:
         what was written.
     Raises:
@@ -102,8 +102,8 @@ def export(
             folder that takes nothing, or a tubetwin without the programs.
     """
     for kind in formats:
-        if kind not in FORMATS:
-            raise BadInput(f"there is no plugin format {kind!r}: choose of {', '.join(FORMATS)}")
+        if kind not in MAKERS:
+            raise BadInput(f"there is no plugin format {kind!r}: choose of {', '.join(MAKERS)}")
     source, folder = programs(), Path(folder)
     amps = described(path, name, cabinet)
     places = {kind: folder / kind if len(formats) > 1 else folder for kind in formats}
@@ -215,17 +215,30 @@ def _undemanding(description: str) -> str:
 
 def _clap(amp: Amp, source: Path, folder: Path) -> Path:
     """One file, and the amp's beside it: a CLAP plugin has no folder on Linux."""
-    place = folder / f"{amp.file_name}.clap"
-    for ending in (".twin", ".json", ".wav"):
-        content = _files(amp).get(ending)
-        if content is None:
-            place.with_suffix(ending).unlink(missing_ok=True)
-            continue
-        with replacing(place.with_suffix(ending)) as temporary:
-            temporary.write_bytes(content)
-    with replacing(place) as temporary:
-        temporary.write_bytes(_program(amp, source, "clap"))
+    return _beside(amp, folder, ".clap", _program(amp, source, "clap"))
+
+
+def _jack(amp: Amp, source: Path, folder: Path) -> Path:
+    """A program to start, and the amp's files beside it."""
+    place = folder / amp.file_name
+    if place.exists() and not (folder / f"{amp.file_name}.twin").exists():
+        raise BadInput(f"{place} is there, and no program of tubetwin: move it away")
+    _beside(amp, folder, "", _program(amp, source, "jack"))
+    place.chmod(place.stat().st_mode | (place.stat().st_mode & 0o444) >> 2)  # who reads it, runs it
     return place
 
 
-MAKERS = {"vst3": _vst3, "clap": _clap, "lv2": _lv2}
+def _beside(amp: Amp, folder: Path, ending: str, program: bytes) -> Path:
+    """A program of one file, and the amp's files next to it."""
+    files = {kind: _files(amp).get(kind) for kind in (".twin", ".json", ".wav")}
+    for kind, content in (*files.items(), (ending, program)):
+        place = folder / f"{amp.file_name}{kind}"
+        if content is None:
+            place.unlink(missing_ok=True)
+            continue
+        with replacing(place) as temporary:
+            temporary.write_bytes(content)
+    return place
+
+
+MAKERS = {"vst3": _vst3, "clap": _clap, "lv2": _lv2, "jack": _jack}

@@ -5,6 +5,7 @@ hold what the plugin itself would save (plugin/plugin.cpp), so the sound is whol
 """
 
 import base64
+import hashlib
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -158,21 +159,22 @@ def _lv2(amps: Sequence[Amp], values: Mapping[str, float], title: str, place: Pa
     """A folder to put beside the plugins, for both sides."""
     folder = place / f"{amps[0].file_name} - {file_name(title)}.preset.lv2"
     plugins = ", ".join(f"<urn:{amp.identity.decode()}>" for amp in amps)
+    own = hashlib.sha256(f"{amps[0].name}\0{title}".encode()).hexdigest()[:16]
     label = title.replace("\\", "\\\\").replace('"', '\\"')
     about = f'a pset:Preset ; lv2:appliesTo {plugins} ; rdfs:label "{label}"'
+    head = f"{TURTLE}\n<urn:tubetwin:preset:{own}> {about} ;\n"
     kept = " ; ".join(f'<urn:distrho:{key}> "{text}"' for key, text in _kept(amps[0]).items())
     ports = " , ".join(
         f'[ lv2:symbol "{symbol}" ; pset:value {value:.9g} ]'
         for symbol, value in (*values.items(), ("lv2_enabled", 1))
     )
+    files = {
+        "manifest.ttl": f"{head} rdfs:seeAlso <preset.ttl> .\n",
+        "preset.ttl": f"{head} lv2:port {ports} ;\n state:state [ {kept} ] .\n",
+    }
     with bundle.replacing_folder(folder, "preset.ttl", "preset") as fresh:
-        (fresh / "manifest.ttl").write_text(
-            f"{TURTLE}\n<preset.ttl> {about} ; rdfs:seeAlso <preset.ttl> .\n", encoding="utf-8"
-        )
-        (fresh / "preset.ttl").write_text(
-            f"{TURTLE}\n<> {about} ;\n lv2:port {ports} ;\n state:state [ {kept} ] .\n",
-            encoding="utf-8",
-        )
+        for name, text in files.items():
+            (fresh / name).write_text(text, encoding="utf-8")
     return [folder]
 
 
