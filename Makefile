@@ -37,17 +37,17 @@ web: $(VENV)/ready-web  ## the page, in build/web: any static host serves it
 	@PYTHON=$(PYTHON) ./scripts/make-web.sh build/web
 
 # The programs come without a twin; export-plugin puts one beside a copy. CMake's log tells what went wrong.
-plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins, in build/plugin (two minutes)
+plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins and JACK programs, in build/plugin (two minutes)
 	@./scripts/need.sh plugin
 	@cmake -S . -B build/plugin-make -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_PLUGIN_DIR=$(CURDIR)/build/plugin/programs > build/plugin.log
-	@cmake --build build/plugin-make -j2 --target plugins clap_host >> build/plugin.log 2>&1 || (cat build/plugin.log; exit 1)
-	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 \
+	@cmake --build build/plugin-make -j2 --target plugins clap_host vst3_loads >> build/plugin.log 2>&1 || (cat build/plugin.log; exit 1)
+	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 --format vst3,clap,lv2,jack \
 	  --name "Tubetwin $$(basename $$twin .twin)" -o build/plugin || exit 2; done
 
-plugin-test: plugin  ## the plugins in real hosts: pedalboard, dawdreamer, jalv, qtractor, one of our own
+plugin-test: plugin  ## the plugins in real hosts: pedalboard, dawdreamer, Ardour, jalv, qtractor, our own
 	@./scripts/need.sh plugin-tests
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
-	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin.py tests/test_plugin_clap.py
+	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin*.py
 
 test: setup test-tools lint engine-tests  ## lint, types, engine tests, Python tests
 	@$(PYTHON) -m pytest -q
@@ -90,12 +90,12 @@ bench-web: test-tools web  ## the engine in WebAssembly against the native one, 
 	@cmake --build build/tests -j2 --target tubetwin_pace >> build/tests.log || (cat build/tests.log; exit 1)
 	@$(PYTHON) benchmarks/page.py
 
-plugin-sanitize: setup  ## the CLAP plugin and its host with addresses and leaks watched
+plugin-sanitize: setup  ## CLAP and VST3 plugins and their hosts with addresses and leaks watched
 	@./scripts/need.sh plugin-tests
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
 	@cmake -S . -B build/plugin-asan -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_SANITIZE=address > build/plugin-asan.log
-	@cmake --build build/plugin-asan -j2 --target plugin_clap_1 plugin_clap_2 clap_host >> build/plugin-asan.log 2>&1 || (cat build/plugin-asan.log; exit 1)
-	@TUBETWIN_PLUGIN_TESTS=sanitized $(PYTHON) -m pytest -q tests/test_plugin_clap.py
+	@cmake --build build/plugin-asan -j2 --target plugin_clap_1 plugin_clap_2 plugin_vst3_1 plugin_vst3_2 clap_host vst3_loads >> build/plugin-asan.log 2>&1 || (cat build/plugin-asan.log; exit 1)
+	@TUBETWIN_PLUGIN_TESTS=sanitized $(PYTHON) -m pytest -q tests/test_plugin_clap.py tests/test_plugin_loads.py
 
 bench-plugin: plugin  ## the plugin in a host against the engine alone
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log

@@ -34,6 +34,7 @@ if [ "${1:-}" = plugin-tests ]; then
   command -v jackd > /dev/null || packages="$packages jackd2"
   ls /usr/lib/*/qtractor/qtractor_plugin_scan > /dev/null 2>&1 || packages="$packages qtractor"
   [ -d /usr/lib/lv2/core.lv2 ] || packages="$packages lv2-dev"
+  ls /usr/lib/ardour*/ardour-vst3-scanner > /dev/null 2>&1 || packages="$packages ardour"
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

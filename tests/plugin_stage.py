@@ -15,7 +15,7 @@ from tubetwin.engine import Player
 from tubetwin.knobs import Knob
 
 ROOT = Path(__file__).parents[1]
-SANITIZED = os.environ.get("TUBETWIN_PLUGIN_TESTS") == "sanitized"  # CLAP only, host and plugin
+SANITIZED = os.environ.get("TUBETWIN_PLUGIN_TESTS") == "sanitized"  # programs and hosts
 MADE = ROOT / "build" / ("plugin-asan" if SANITIZED else "plugin-make")
 CLAP_HOST = MADE / "plugin" / "clap_host"
 IR = np.array([0.0, 0.6, 0.25, -0.125, 0.06], np.float32)
@@ -40,11 +40,11 @@ def plugins(amps: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     """All of them as plugins; Alpha with a cabinet."""
     folder, formats = tmp_path_factory.mktemp("plugins"), bundle.FORMATS
     if SANITIZED:
-        bundle.FOLDERS[:], folder, formats = [MADE / "programs"], folder / "clap", ("clap",)
+        bundle.FOLDERS[:], formats = [MADE / "programs"], ("clap", "vst3")
     for name, path in amps.items():
         cabinet = IR if name == "Alpha" else None
         bundle.export(path, folder, name=name, cabinet=cabinet, formats=formats)
-    return folder.parent if SANITIZED else folder
+    return folder
 
 
 @pytest.fixture
