@@ -37,13 +37,13 @@ constexpr const char* kStateKeys[kStates] = {"twin", "cabinet"};
 
 // Where the files of bundle.h lie, without their endings.
 std::string stemOf(std::string binary) {
-#if defined(DISTRHO_PLUGIN_TARGET_CLAP)
-  return binary.substr(0, binary.rfind('.'));  // on Linux a CLAP plugin is one file
+#if defined(DISTRHO_PLUGIN_TARGET_CLAP) && !defined(DISTRHO_OS_MAC)
+  return binary.substr(0, binary.rfind('.'));  // on Linux and Windows a CLAP plugin is one file
 #elif defined(DISTRHO_PLUGIN_TARGET_JACK)
   return binary;
 #else
   binary.resize(binary.rfind(DISTRHO_OS_SEP));
-#if defined(DISTRHO_PLUGIN_TARGET_VST3)
+#if defined(DISTRHO_PLUGIN_TARGET_VST3) || defined(DISTRHO_PLUGIN_TARGET_CLAP)
   return binary.substr(0, binary.rfind(DISTRHO_OS_SEP)) + "/Resources/amp";
 #else
   return binary + "/amp";

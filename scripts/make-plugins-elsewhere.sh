@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 dpf=/usr/share/dpf/distrho
 folder=${2:-build/plugin/programs}/$1
-objects=build/plugin-$1
+objects=build/plugin-$1-make
 mkdir -p "$folder" "$objects"
 
 case $1 in
@@ -32,7 +32,7 @@ flags="$target -std=c++17 -O3 -DNDEBUG -fno-sanitize=all -fvisibility=hidden -fd
 compile() {
   object=$objects/$1 source=$2
   built="$built $object"
-  [ -z "$(find "$source" engine plugin scripts/make-plugins-elsewhere.sh -newer "$object" 2>&1 | head -1)" ] && return
+  [ -z "$(find "$source" engine plugin/*.h scripts/make-plugins-elsewhere.sh -newer "$object" 2>&1 | head -1)" ] && return
   shift 2
   "$python" -m ziglang c++ $flags "$@" -c "$source" -o "$object"
 }
@@ -55,7 +55,17 @@ for format in CLAP VST3 LV2; do
     built=$engine
     options="-DDISTRHO_PLUGIN_TARGET_$format -DTUBETWIN_SIDES=$sides"
     compile "plugin-$format-$sides.o" plugin/plugin.cpp $options
-    compile "main-$format-$sides.o" $dpf/DistrhoPluginMain.cpp -w $options
+    main=$dpf/DistrhoPluginMain.cpp
+    [ $format = LV2 ] && main=plugin/lv2.cpp
+    compile "main-$format-$sides.o" "$main" -w $options
     "$python" -m ziglang c++ $target -O3 -shared -s $built $libraries -o "$folder/$format-$sides$ending"
   done
 done
+rm -f "$folder"/*.lib  # for linkers, which nobody needs here
+
+# The CLAP host of the tests: Wine runs it.
+if [ "$1" = windows ]; then
+  built=""
+  compile clap_host.o plugin/tests/clap_host.cpp -isystem $dpf/src
+  "$python" -m ziglang c++ $target -O3 -s "$built" -o "$objects/clap_host.exe"
+fi

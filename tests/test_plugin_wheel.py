@@ -1,4 +1,4 @@
-"""From the wheel: a guitarist's machine has no compiler. Runs with `make plugin-test` (a minute)."""
+"""From the wheel, where no compiler is. Runs with `make plugin-test` (it takes a minute)."""
 
 import os
 import subprocess

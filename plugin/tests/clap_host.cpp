@@ -11,7 +11,13 @@
 //     latency              in samples
 //     pace COUNT SAMPLES   seconds that COUNT more instances take to play so much noise, a block each in turn
 //     again COUNT          more instances, each made, played and destroyed
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#else
 #include <dlfcn.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -206,6 +212,18 @@ void pace(const clap_plugin_factory_t* factory, double rate, std::uint32_t block
   std::printf("%.9f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 
+const clap_plugin_entry_t* opened(const char* path) {
+#ifdef _WIN32
+  const HMODULE library = LoadLibraryA(path);
+  if (!library) std::exit((std::printf("no library: error %lu\n", GetLastError()), 1));
+  return reinterpret_cast<const clap_plugin_entry_t*>(GetProcAddress(library, "clap_entry"));
+#else
+  void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!library) std::exit((std::puts(dlerror()), 1));
+  return static_cast<const clap_plugin_entry_t*>(dlsym(library, "clap_entry"));
+#endif
+}
+
 void playShortly(Instance& instance) {
   std::vector<float> left(64), right(64);
   float* rows[] = {left.data(), right.data()};
@@ -216,9 +234,7 @@ void playShortly(Instance& instance) {
 
 int main(int count, char** arguments) {
   if (count < 4) return std::puts("usage: clap_host FILE.clap RATE BLOCK"), 2;
-  void* const library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
-  if (!library) return std::puts(dlerror()), 1;
-  const auto* entry = static_cast<const clap_plugin_entry_t*>(dlsym(library, "clap_entry"));
+  const clap_plugin_entry_t* const entry = opened(arguments[1]);
   entry->init(arguments[1]);
   const auto* factory = static_cast<const clap_plugin_factory_t*>(entry->get_factory(CLAP_PLUGIN_FACTORY_ID));
   const double rate = std::atof(arguments[2]);

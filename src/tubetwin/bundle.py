@@ -68,6 +68,12 @@ class Amp:
         digits = hashlib.sha256(f"{self.name}\0{self.sides}".encode()).hexdigest()[:16]
         return IDENTITY[:-16] + digits.encode()
 
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What the program reads, by ending."""
+        files = {".twin": self.twin, ".json": self.about, ".wav": self.cabinet}
+        return {ending: content for ending, content in files.items() if content}
+
 
 def programs() -> Path:
     """Where the ready-made programs lie.
@@ -143,17 +149,17 @@ def _wav(samples: np.ndarray, sample_rate_hz: int) -> bytes:
 
 
 def _program(amp: Amp, source: Path, kind: str) -> bytes:
-    """The program with the amp's own identity."""
-    raw = (source / f"{kind.upper()}-{amp.sides}.so").read_bytes()
+    return identified(amp, source / f"{kind.upper()}-{amp.sides}.so")
+
+
+def identified(amp: Amp, program: Path) -> bytes:
+    """A ready-made program with the amp's own identity."""
+    raw = program.read_bytes()
     if IDENTITY not in raw:
-        raise BadInput(f"{source} holds programs of another version: run `make plugin` again")
+        raise BadInput(
+            f"{program.parent} holds programs of another version: run `make plugin` again"
+        )
     return raw.replace(IDENTITY, amp.identity)
-
-
-def _files(amp: Amp) -> dict[str, bytes]:
-    """What the program reads, by ending."""
-    files = {".twin": amp.twin, ".json": amp.about, ".wav": amp.cabinet}
-    return {ending: content for ending, content in files.items() if content}
 
 
 @contextmanager
@@ -182,7 +188,7 @@ def _vst3(amp: Amp, source: Path, folder: Path) -> Path:
         for inner in (program.parent, resources):
             inner.mkdir(parents=True)
         program.write_bytes(_program(amp, source, "vst3"))
-        for ending, content in _files(amp).items():
+        for ending, content in amp.files.items():
             (resources / f"amp{ending}").write_bytes(content)
     return place
 
@@ -192,7 +198,7 @@ def _lv2(amp: Amp, source: Path, folder: Path) -> Path:
     place = folder / f"{amp.file_name}.lv2"
     with replacing_folder(place) as fresh:
         (fresh / "amp.so").write_bytes(_program(amp, source, "lv2"))
-        for ending, content in _files(amp).items():
+        for ending, content in amp.files.items():
             (fresh / f"amp{ending}").write_bytes(content)
         done = subprocess.run(
             [sys.executable, "-c", DESCRIBE], cwd=fresh, capture_output=True, text=True
@@ -215,7 +221,7 @@ def _undemanding(description: str) -> str:
 
 def _clap(amp: Amp, source: Path, folder: Path) -> Path:
     """One file, and the amp's beside it: a CLAP plugin has no folder on Linux."""
-    return _beside(amp, folder, ".clap", _program(amp, source, "clap"))
+    return beside(amp, folder, ".clap", _program(amp, source, "clap"))
 
 
 def _jack(amp: Amp, source: Path, folder: Path) -> Path:
@@ -223,14 +229,14 @@ def _jack(amp: Amp, source: Path, folder: Path) -> Path:
     place = folder / amp.file_name
     if place.exists() and not (folder / f"{amp.file_name}.twin").exists():
         raise BadInput(f"{place} is there, and no program of tubetwin: move it away")
-    _beside(amp, folder, "", _program(amp, source, "jack"))
+    beside(amp, folder, "", _program(amp, source, "jack"))
     place.chmod(place.stat().st_mode | (place.stat().st_mode & 0o444) >> 2)  # who reads it, runs it
     return place
 
 
-def _beside(amp: Amp, folder: Path, ending: str, program: bytes) -> Path:
+def beside(amp: Amp, folder: Path, ending: str, program: bytes) -> Path:
     """A program of one file, and the amp's files next to it."""
-    files = {kind: _files(amp).get(kind) for kind in (".twin", ".json", ".wav")}
+    files = {kind: amp.files.get(kind) for kind in (".twin", ".json", ".wav")}
     for kind, content in (*files.items(), (ending, program)):
         place = folder / f"{amp.file_name}{kind}"
         if content is None:

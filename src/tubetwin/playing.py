@@ -96,23 +96,32 @@ def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
 @click.argument("twin_name", metavar="TWIN")
 @click.option("--cabinet", "--ir", help="As in render; hosts can switch it off.")
 @click.option("--name", help="[default: the twin's] What hosts call the plugin.")
-@click.option("--format", "formats", default="vst3,clap,lv2", show_default=True)
+@click.option(
+    "--format", "formats", default="vst3,clap,lv2", show_default=True, help="Also jack: a program."
+)
+@click.option("--system", help="[default: this one] windows or macos, where their programs are.")
 @click.option(
     "-o", "--output", required=True, help="Where the plugins go, a folder for each format."
 )
 def export_plugin(
-    twin_name: str, cabinet: str | None, name: str | None, formats: str, output: str
+    twin_name: str,
+    cabinet: str | None,
+    name: str | None,
+    formats: str,
+    system: str | None,
+    output: str,
 ) -> None:
-    """Make a plugin of a twin, with the amp's own knobs, for a host on this kind of machine.
+    """Make a plugin of a twin, with the amp's own knobs.
 
     Each comes for one channel, and as "stereo" with an amp for each of two. docs/plugin.md tells
     where hosts look for them.
     """
-    from tubetwin import bundle, twin
+    from tubetwin import bundle, elsewhere, twin
 
     path = twin.bundled(twin_name)
     ir = impulse_response(cabinet, twin.load(path).sample_rate_hz)
-    for place in bundle.export(path, output, name=name, cabinet=ir, formats=formats.split(",")):
+    export = partial(elsewhere.export, system=system) if system else bundle.export
+    for place in export(path, output, name=name, cabinet=ir, formats=formats.split(",")):
         console.print(place, soft_wrap=True, markup=False, highlight=False)
 
 
