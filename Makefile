@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web plugin plugin-test plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins thorough clean
+.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins and JACK progr
 	@cmake --build build/plugin-make -j2 --target plugins clap_host vst3_loads >> build/plugin.log 2>&1 || (cat build/plugin.log; exit 1)
 	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 --format vst3,clap,lv2,jack \
 	  --name "Tubetwin $$(basename $$twin .twin)" -o build/plugin || exit 2; done
+
+# Elsewhere there is no JACK program; CI makes neither.
+plugin-windows plugin-macos: plugin $(VENV)/ready-web  ## the same for Windows (x86-64) or macOS (arm64), in build/plugin-*
+	@PYTHON=$(PYTHON) ./scripts/make-plugins-elsewhere.sh $(@:plugin-%=%)
+	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 \
+	  --system $(@:plugin-%=%) --name "Tubetwin $$(basename $$twin .twin)" -o build/$@ || exit 2; done
 
 plugin-test: plugin  ## the plugins in real hosts: pedalboard, dawdreamer, Ardour, jalv, qtractor, our own
 	@./scripts/need.sh plugin-tests

@@ -63,9 +63,11 @@ for format in CLAP VST3 LV2; do
 done
 rm -f "$folder"/*.lib  # for linkers, which nobody needs here
 
-# The CLAP host of the tests: Wine runs it.
+# The hosts of the tests: Wine runs them.
 if [ "$1" = windows ]; then
-  built=""
-  compile clap_host.o plugin/tests/clap_host.cpp -isystem $dpf/src
-  "$python" -m ziglang c++ $target -O3 -s "$built" -o "$objects/clap_host.exe"
+  for host in clap_host vst3_loads; do
+    built=""
+    compile $host.o plugin/tests/$host.cpp -isystem $dpf/src
+    "$python" -m ziglang c++ $target -O3 -s $built -o "$objects/$host.exe"
+  done
 fi

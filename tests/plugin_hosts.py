@@ -48,14 +48,20 @@ LV2_SEARCH = "/usr/lib/lv2:/usr/lib/x86_64-linux-gnu/lv2"
 
 
 class ClapHost:
-    """plugin/tests/clap_host.cpp with one instance."""
+    """plugin/tests/clap_host.cpp with one instance; `program` may be more words than one."""
 
     def __init__(
-        self, program: Path, plugin: Path, folder: Path, rate: int = 48000, block: int = 64
+        self,
+        program: Path | tuple[str | Path, ...],
+        plugin: Path,
+        folder: Path,
+        rate: int = 48000,
+        block: int = 64,
     ) -> None:
         self.folder = folder
+        words = program if isinstance(program, tuple) else (program,)
         self.process = subprocess.Popen(
-            [program, plugin, str(rate), str(block)],
+            [*words, plugin, str(rate), str(block)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -11,14 +11,6 @@
 //     latency              in samples
 //     pace COUNT SAMPLES   seconds that COUNT more instances take to play so much noise, a block each in turn
 //     again COUNT          more instances, each made, played and destroyed
-#ifdef _WIN32
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
-#else
-#include <dlfcn.h>
-#endif
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -41,6 +33,7 @@
 #include "clap/host.h"
 #include "clap/plugin-factory.h"
 #include "clap/plugin.h"
+#include "library.h"
 
 namespace {
 
@@ -212,18 +205,6 @@ void pace(const clap_plugin_factory_t* factory, double rate, std::uint32_t block
   std::printf("%.9f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 
-const clap_plugin_entry_t* opened(const char* path) {
-#ifdef _WIN32
-  const HMODULE library = LoadLibraryA(path);
-  if (!library) std::exit((std::printf("no library: error %lu\n", GetLastError()), 1));
-  return reinterpret_cast<const clap_plugin_entry_t*>(GetProcAddress(library, "clap_entry"));
-#else
-  void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!library) std::exit((std::puts(dlerror()), 1));
-  return static_cast<const clap_plugin_entry_t*>(dlsym(library, "clap_entry"));
-#endif
-}
-
 void playShortly(Instance& instance) {
   std::vector<float> left(64), right(64);
   float* rows[] = {left.data(), right.data()};
@@ -234,7 +215,8 @@ void playShortly(Instance& instance) {
 
 int main(int count, char** arguments) {
   if (count < 4) return std::puts("usage: clap_host FILE.clap RATE BLOCK"), 2;
-  const clap_plugin_entry_t* const entry = opened(arguments[1]);
+  const tubetwin::plugin::Library library = tubetwin::plugin::openLibrary(arguments[1]);
+  const auto* entry = tubetwin::plugin::find<const clap_plugin_entry_t*>(library, "clap_entry");
   entry->init(arguments[1]);
   const auto* factory = static_cast<const clap_plugin_factory_t*>(entry->get_factory(CLAP_PLUGIN_FACTORY_ID));
   const double rate = std::atof(arguments[2]);

@@ -4,8 +4,6 @@
 //
 // A round: load the program, make the plugin, play, take its state and give it back, give it noise as state, play,
 // unload. Prints the memory in use after each tenth of the rounds, in KB.
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "library.h"
 #include "travesty/audio_processor.h"
 #include "travesty/base.h"
 #include "travesty/bstream.h"
@@ -92,12 +91,18 @@ void useShortly(v3_component** component, v3_audio_processor** processor, const 
 }
 
 void round(const char* path, const std::string& noise) {
-  void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!library) fail(dlerror());
-  const auto enter = reinterpret_cast<bool (*)(void*)>(dlsym(library, "ModuleEntry"));
-  const auto leave = reinterpret_cast<bool (*)()>(dlsym(library, "ModuleExit"));
-  const auto get = reinterpret_cast<v3_plugin_factory** (*)()>(dlsym(library, "GetPluginFactory"));
-  must(enter && leave && get && enter(library), "no VST3 program");
+  using namespace tubetwin::plugin;
+  const Library library = openLibrary(path);
+#ifdef _WIN32
+  const auto enter = find<bool (*)()>(library, "InitDll"), leave = find<bool (*)()>(library, "ExitDll");
+  must(enter && enter(), "no VST3 program");
+#else
+  const auto enter = find<bool (*)(void*)>(library, "ModuleEntry");
+  const auto leave = find<bool (*)()>(library, "ModuleExit");
+  must(enter && enter(library), "no VST3 program");
+#endif
+  const auto get = find<v3_plugin_factory** (*)()>(library, "GetPluginFactory");
+  must(get && leave, "no VST3 program");
   v3_plugin_factory** const factory = get();
   v3_class_info about{};
   v3_cpp_obj(factory)->get_class_info(factory, 0, &about);
@@ -113,7 +118,7 @@ void round(const char* path, const std::string& noise) {
   v3_cpp_obj_unref(component);
   v3_cpp_obj_unref(factory);
   leave();
-  dlclose(library);
+  closeLibrary(library);
 }
 
 std::string memory() {
