@@ -44,7 +44,7 @@ plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins and JACK progr
 	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 --format vst3,clap,lv2,jack \
 	  --name "Tubetwin $$(basename $$twin .twin)" -o build/plugin || exit 2; done
 
-plugin-windows:  ## the same for Windows on x86-64, in build/plugin-windows (half an hour at first)
+plugin-windows:  ## the same for Windows on x86-64, in build/plugin-windows (many minutes at first)
 plugin-macos:  ## the same for macOS on Apple's processors, in build/plugin-macos
 
 # Elsewhere there is no JACK program; CI makes neither.

@@ -17,7 +17,7 @@ if not os.environ.get("TUBETWIN_PLUGIN_TESTS"):
     pytest.skip("make plugin-test runs these", allow_module_level=True)
 
 from live_stage import PANEL, RATE
-from plugin_hosts import ClapHost, through_jalv
+from plugin_hosts import LV2_SEARCH, ClapHost, through_jalv
 from plugin_stage import CLAP_HOST, SANITIZED, SWITCHES, lag_of, same, uri_of
 from test_engine_door import Door
 
@@ -158,3 +158,47 @@ def test_in_jalv(
     through_jalv(uri_of("Alpha"), plugins / "lv2", tmp_path / "di.wav", tmp_path / "out.wav", name)
     out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert lag_of(out, native("Alpha", di)) is not None
+
+
+@NOT_SANITIZED
+@pytest.mark.parametrize("name", ["Alpha", "Beta stereo"])
+def test_in_lv2_hosts_that_offer_nothing(
+    name: str,
+    plugins: Path,
+    native: Callable[..., np.ndarray],
+    di: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not shutil.which("lv2apply"):
+        pytest.skip("lv2apply is not installed: apt-get install lilv-utils")
+    monkeypatch.setenv("LV2_PATH", f"{plugins / 'lv2'}:{LV2_SEARCH}")
+    sides = [di, di[::-1]] if name.endswith("stereo") else [di]
+    soundfile.write(tmp_path / "di.wav", np.stack(sides, axis=1), RATE, "FLOAT")
+    words = ["-i", tmp_path / "di.wav", "-o", tmp_path / "out.wav", "-c", "knob_volume", "5"]
+    subprocess.run(["lv2apply", *words, uri_of(name)], check=True, timeout=60)
+    out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32", always_2d=True)
+    for heard, played in zip(out.T, sides, strict=True):
+        assert np.abs(heard - native(name.split()[0], played)).max() <= 1e-5  # it writes 24 bits
+    done = subprocess.run(
+        ["lv2bench", "-n", "9600", "-b", "512", uri_of(name)], capture_output=True, text=True
+    )
+    seconds, uri = done.stdout.split()
+    assert (done.returncode, uri) == (0, uri_of(name))
+    assert float(seconds) > 0
+
+
+@NOT_SANITIZED
+def test_a_knob_turned_by_an_lv2_host_that_offers_nothing(
+    plugins: Path, di: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not shutil.which("lv2apply"):
+        pytest.skip("lv2apply is not installed: apt-get install lilv-utils")
+    monkeypatch.setenv("LV2_PATH", f"{plugins / 'lv2'}:{LV2_SEARCH}")
+    soundfile.write(tmp_path / "di.wav", di, RATE, "FLOAT")
+    for file, knob in (("on", "1"), ("off", "0")):
+        words = ["-i", tmp_path / "di.wav", "-o", tmp_path / file, "-c", "lv2_enabled", knob]
+        subprocess.run(["lv2apply", *words, uri_of("Alpha")], check=True, timeout=60)
+    amp, guitar = (soundfile.read(tmp_path / f, dtype="float32")[0] for f in ("on", "off"))
+    assert np.abs(guitar[2000:] - di[2000:]).max() < 1e-5  # the crossing takes 20 ms
+    assert np.abs(amp - di).max() > 0.01
