@@ -52,8 +52,12 @@ def train(
     """Train a twin of a session's rig.
 
     Ctrl-C keeps the best twin so far, and a checkpoint from which the same command goes on.
+
+    Several processes or machines train one twin under PyTorch's torchrun, here two on one machine:
+
+    torchrun --nproc-per-node 2 --no-python tubetwin train SESSION -o my.twin
     """
-    from tubetwin import training
+    from tubetwin import together, training
     from tubetwin.session import Session
 
     recorded = Session.load(session)
@@ -61,6 +65,9 @@ def train(
         minutes = training.EFFORTS_MINUTES[effort or "default"]
     config = training.Config(minutes=minutes, **options)
     command = " ".join(["tubetwin", *sys.argv[1:]])
+    if not together.leads():
+        training.train(recorded, output, config)
+        return
     with training_progress() as report:
         path = training.train(recorded, output, config, report, command, licence)
     score(path, recorded)
