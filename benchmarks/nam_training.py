@@ -6,7 +6,7 @@ busy machine hurts all alike. NAM's networks come from its package and learn as 
 (Adam at 0.004, batches of 16 windows, MSE and 5e-4 MR-STFT on takes at -18 dBFS) in two ways: with
 its own schedule, which hardly anneals in such a time, and with a cosine over the budget like ours.
 Every figure is NAM's ESR: plain, over all nine seconds, silence before the first sample. Ours is
-played by the engine.
+played by the engine. The bundled twins play the same setting beside them: what their knobs cost.
 
     .venv/bin/pip install -c constraints.txt -e '.[peers]'
     .venv/bin/python benchmarks/nam_training.py --volume 6 --minutes 2 10 30 [--models a2-full ...]
@@ -202,6 +202,7 @@ def main() -> None:
         parser.add_argument(f"--{knob.option}", type=float, default=5.0)
     parser.add_argument("--minutes", type=float, nargs="+", default=[2.0, 10.0, 30.0])
     parser.add_argument("--models", nargs="+", choices=names, default=names)
+    parser.add_argument("--twins", nargs="*", default=["standard", "nano"])
     parser.add_argument("--log", default="build/nam-training.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -216,6 +217,11 @@ def main() -> None:
     )
     take = session.of("test")[0]
     di, target = session.di(take), session.recording(take).astype(np.float64)
+    for name in arguments.twins:  # over a snapshot at that very setting: the price of having knobs
+        esr = float(
+            metrics.esr(target, engine.render(twin.bundled(name), di, setting).astype(np.float64))
+        )
+        kept.append({"setting": panel, "model": name, "schedule": "a twin with knobs", "esr": esr})
     running = races(session, arguments.models, arguments.minutes, done)
     while any(race.marks for race in running):
         for race in running:
