@@ -1,7 +1,7 @@
 """How fast a training step is: native against plain PyTorch, one thread and two, in turn.
 
 A step is forward and backward over a batch of four windows (8,192 samples that count, behind a
-receptive field), as training takes it. Rounds are interleaved; a ratio is the median of the rounds'.
+receptive field), as training takes it. Rounds are interleaved; a ratio is the median of theirs.
 
     .venv/bin/python benchmarks/fused.py [--rounds 7] [--sizes standard nano]
 
