@@ -128,7 +128,7 @@ def test_the_twin_left_at_the_nearest_setting_is_the_baseline(path, itself):
         assert row["nearest_setting_esr"] == pytest.approx(expected, rel=1e-4)
     frozen = [row["nearest_setting_esr"] for row in of(report, "test")]
     assert min(frozen) > 1e-6
-    assert report["baseline"]["nearest_setting"]["median"] == pytest.approx(np.median(frozen))
+    assert report["baselines"]["nearest_setting"]["median"] == pytest.approx(np.median(frozen))
     assert all(row["distance"] == 0 for row in of(report, "train"))
 
 

@@ -157,14 +157,37 @@ def training_progress() -> Iterator[Callable[[Any], None]]:
 
 
 def summary_table(found: Mapping[str, Any]) -> Table:
-    """ESR on seen and on unseen settings, apart."""
+    """The ESR of every kind of take, each by itself, and what one would have without a twin."""
+    from tubetwin import roles
+
     table = Table(
         title=f"{found['name']}: ESR, engine against {found['rig']}", title_justify="left"
     )
-    for heading in ("settings", "count", "median", "90 %", "worst"):
-        table.add_column(heading, justify="left" if heading == "settings" else "right")
-    for which in ("seen", "unseen"):
-        s = found[which]
-        row = [f"{s[key]:.5f}" if s[key] is not None else "-" for key in ("median", "p90", "worst")]
-        table.add_row(which, str(s["count"]), *row)
+    for heading in ("settings", "audio"):
+        table.add_column(heading)
+    for heading in ("count", "median", "95 %", "mean", "90 %", "worst", "> 4 kHz"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for cell in found["table"]:
+        table.add_row(*roles.words(cell), *_esr_cells(cell["figures"]))
+    table.add_section()
+    for name, baseline in found["baselines"].items():
+        if baseline["count"]:
+            table.add_row(f"unseen, {name.replace('_', ' ')}", "", *_esr_cells({"esr": baseline}))
     return table
+
+
+def _esr_cells(figures: Mapping[str, Any]) -> list[str]:
+    """Count, median with its interval, mean, 90 %, worst, and the median above 4 kHz."""
+    esr, treble = figures["esr"], figures.get("esr_above_4khz", {})
+
+    def short(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2g}" if value < 0.01 else f"{value:.3f}"
+
+    interval = esr["median_95"] or (None, None)
+    return [
+        str(esr["count"]),
+        short(esr["median"]),
+        "-".join(map(short, interval)),
+        *(short(esr[key]) for key in ("mean", "p90", "worst")),
+        short(treble.get("median")),
+    ]

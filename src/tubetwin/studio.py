@@ -73,11 +73,12 @@ def _passages(plan: Schedule, folder: Path) -> Callable[[int], np.ndarray]:
     if plan.di:
         di = audio.read_mono(folder / plan.di, plan.sample_rate_hz)
         return capture.windows(di, round(plan.seconds * plan.sample_rate_hz))
-    from tubetwin import guitar  # needs numba; a DI of one's own does without
+    from tubetwin import guitar, passages  # need numba; a DI of one's own does without
 
     rate = {"sample_rate_hz": plan.sample_rate_hz}
     return capture.apart(
-        partial(guitar.passage, plan.seconds, **rate), partial(guitar.playing, plan.seconds, **rate)
+        partial(passages.passage, plan.seconds, **rate),
+        partial(guitar.playing, plan.seconds, **rate),
     )
 
 
