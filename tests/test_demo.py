@@ -12,7 +12,19 @@ import pytest
 import soundfile
 import torch
 
-from tubetwin import amp, audio, booklet, demo, engine, guitar, playlist, sounds, training, twin
+from tubetwin import (
+    amp,
+    audio,
+    booklet,
+    demo,
+    duet,
+    engine,
+    guitar,
+    playlist,
+    sounds,
+    training,
+    twin,
+)
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 from tubetwin.network import Shape, WaveNet
@@ -148,7 +160,7 @@ def quick_circuit(jobs, sample_rate_hz):
 
 def test_beside_the_amp_every_piece_has_its_figures(home, tmp_path, monkeypatch):
     """A twin that is nothing but louder by a tenth, so that the truth about its errors is known."""
-    monkeypatch.setattr(demo, "_circuit", quick_circuit)
+    monkeypatch.setattr(duet, "_circuit", quick_circuit)
     monkeypatch.setattr(engine, "render", lambda _, di, setting: 1.1 * quick_amp(di, setting))
     seen: list[float] = []
     demo.run(
@@ -170,7 +182,7 @@ def test_the_circuit_answers_from_processes_of_its_own():
     di = guitar.demo(0.1)
     still = playlist.Job(di, {"Volume": 6.0})
     moving = playlist.Job(di, {"Volume": np.linspace(2, 9, len(di)), "Treble": 8.0})
-    with demo._circuit({"still": still, "moving": moving}, RATE) as futures:
+    with duet._circuit({"still": still, "moving": moving}, RATE) as futures:
         for name, job in (("still", still), ("moving", moving)):
             expected = amp.render(di, job.setting)
             np.testing.assert_allclose(futures[name].result(), expected, atol=1e-6)
@@ -192,9 +204,9 @@ def test_a_twin_of_any_other_amp_plays_its_own_knobs_alone(home, tmp_path, name,
 
 def test_only_a_twin_of_the_reference_amp_is_compared(home):
     reference = twin.load(home / "reference.twin")
-    assert demo.is_reference(reference)
-    assert not demo.is_reference(twin.load(home / "another.twin"))
-    assert not demo.is_reference(replace(reference, provenance={}))
+    assert duet.is_reference(reference)
+    assert not duet.is_reference(twin.load(home / "another.twin"))
+    assert not duet.is_reference(replace(reference, provenance={}))
 
 
 def test_the_comparison_starts_where_the_playing_starts():

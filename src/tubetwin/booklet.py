@@ -10,6 +10,7 @@ import soundfile
 from scipy.signal import oaconvolve
 
 from tubetwin import audio, cabinet, datasheet, metrics, playlist, plots, probes, sounds
+from tubetwin.duet import Answers
 from tubetwin.playlist import STAIRS, SWEEP, Jobs, Samples
 from tubetwin.report import Clip, Dial, Page
 from tubetwin.twin import Twin
@@ -29,9 +30,6 @@ FIGURES: dict[str, tuple[str, Callable[..., Any]]] = {  # how it is written, how
     "spectrum error (dB)": (".2f", metrics.spectrum_error_db),
     "envelope error (dB)": (".2f", metrics.envelope_error_db),
 }
-
-Answers = Mapping[str, Samples]
-"""What came out of the twin or the amp, by the name of the job."""
 
 
 # ---- What was heard ----------------------------------------------------------------------------

@@ -88,18 +88,16 @@ def score(path: Path, recorded: Any) -> None:
 @click.argument("session")
 @click.option("--json", "as_json", is_flag=True, help="The whole report on standard output.")
 @click.option("--report", "page", help="Also write a page with plots.")
-def evaluate(twin_name: str, session: str, as_json: bool, page: str | None) -> None:
+@click.option("--probes", is_flag=True, help="Also play test signals, if the amp can be asked.")
+def evaluate(twin_name: str, session: str, as_json: bool, page: str | None, probes: bool) -> None:
     """Compare a twin with recordings, at settings it has seen and at settings it has not.
 
-    The twin plays through the native engine: what is measured is what is heard.
+    The twin plays through the native engine: what is measured is what is heard. A session made by
+    `tubetwin capture --judge` has every kind of setting and audio to judge by.
     """
-    from tubetwin import evaluation, twin
     from tubetwin.files import replacing
-    from tubetwin.session import Session
 
-    path = twin.bundled(twin_name)
-    with progress("Evaluating") as tell:
-        found = evaluation.evaluate(path, Session.load(session), progress=tell)
+    found = judged(twin_name, session, probes)
     if page:
         from tubetwin import report
 
@@ -109,6 +107,24 @@ def evaluate(twin_name: str, session: str, as_json: bool, page: str | None) -> N
         click.echo(json.dumps(found, indent=1))
     else:
         console.print(summary_table(found))
+
+
+def judged(twin_name: str, session: str, probes: bool) -> dict[str, Any]:
+    """The report of a twin on a session; with probes if wanted and if the amp can be asked."""
+    from tubetwin import evaluation, twin
+    from tubetwin.session import Session
+
+    path = twin.bundled(twin_name)
+    with progress("Evaluating") as tell:
+        found = evaluation.evaluate(path, Session.load(session), progress=tell)
+    if probes:
+        from tubetwin import probing
+
+        with progress("Asking twin and amp") as tell:
+            found["probes"] = probing.probe(path, tell) if found["simulated"] else None
+        if not found["probes"]:
+            console.print(f"{found['rig']} cannot be asked: its probes are left out", markup=False)
+    return found
 
 
 @click.command()
