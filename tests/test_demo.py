@@ -15,7 +15,7 @@ import torch
 from tubetwin import (
     amp,
     audio,
-    booklet,
+    clips,
     demo,
     duet,
     engine,
@@ -103,7 +103,7 @@ def test_the_sweep_moves_from_2_to_9(home):
 def test_nothing_clips_and_something_is_loud(made):
     for kind in ("*-twin.wav", "*-cabinet.wav"):
         peaks = [np.abs(soundfile.read(path)[0]).max() for path in made.glob(kind)]
-        assert max(peaks) == pytest.approx(booklet.PEAK, abs=1e-4)
+        assert max(peaks) == pytest.approx(clips.PEAK, abs=1e-4)
 
 
 def test_the_page_has_every_part_and_asks_for_nothing_outside(made):
@@ -134,7 +134,7 @@ def test_the_manifest_lists_the_files(made):
 
 def test_a_sound_on_the_page_is_the_sound(home):
     di = audio.read_mono(home / "di.wav", RATE)
-    (home / "sound").write_bytes(booklet.encoded(di, RATE))
+    (home / "sound").write_bytes(clips.encoded(di, RATE))
     heard, rate = soundfile.read(home / "sound")
     middle = slice(RATE // 2, 3 * RATE // 2)
     assert (rate, len(heard)) == (RATE, len(di))

@@ -136,7 +136,10 @@ AWKWARD = {
     "one setting": lambda: plots.esr_by_setting("a", {"unseen": [0.01]}),
     "perfect": lambda: plots.esr_by_setting("a", {"unseen": [0.0, 0.0]}),
     "none": lambda: plots.esr_by_setting("a", {"unseen": [], "seen": [np.nan]}),
-    "distance": lambda: plots.esr_by_distance("a", {"unseen": ([0.1, 0.2], [0.01, np.nan])}),
+    "distance": lambda: plots.esr_over("a", "far", {"unseen": ([0.1, 0.2], [0.01, np.nan])}),
+    "family": lambda: plots.family("a", "dB", [-6, 0], {str(i): [0.1, np.nan] for i in range(7)}),
+    "gains": lambda: plots.gains("a", "ms", [0, 1], {"amp": [-3, np.nan], "twin": [-np.inf, 0]}),
+    "names": lambda: plots.by_name("a", "dB", ["x", "y"], {"amp": [-30, -np.inf]}),
 }
 
 
@@ -157,7 +160,7 @@ def test_whatever_is_measured_can_be_drawn(case):
 
 def test_the_twin_lies_on_top_of_the_amp():
     drawn = plots.waveforms("a", {"amp": SOUND, "twin": SOUND}, RATE)
-    assert drawn.index(LINES["amp"].colour) < drawn.index(LINES["twin"].colour)
+    assert drawn.index("var(--amp,") < drawn.index("var(--twin,")
 
 
 def test_axes_name_their_units():
@@ -167,7 +170,7 @@ def test_axes_name_their_units():
 
 
 def marks(drawn: str, source: str) -> int:
-    return len(re.findall(rf"<use [^>]*stroke: {LINES[source].colour}", drawn))
+    return len(re.findall(rf"<use [^>]*stroke: var\(--{source}, {LINES[source].colour}", drawn))
 
 
 def test_harmonics_that_are_not_there_leave_no_mark():

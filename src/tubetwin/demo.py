@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubetwin import audio, booklet, cabinet, datasheet, duet, playlist
-from tubetwin.booklet import Heard, gain_for, through
+from tubetwin.booklet import Heard
+from tubetwin.clips import gain_for, through
 from tubetwin.files import BadInput, replacing
 from tubetwin.playlist import Samples
 from tubetwin.twin import bundled, load

@@ -96,12 +96,13 @@ class _Judge:
         """One line of the report; a silent take has no figures."""
         row: dict[str, Any] = {"file": take.file, "split": take.split, "silent": silent}
         row |= self.role(take).as_json() | {"setting": dict(take.setting)}
-        row |= dict.fromkeys((*FIGURES, *BASELINES))
+        row |= dict.fromkeys((*FIGURES, *BASELINES, "amp_dbfs"))
         near = self._neighbours(take)
         row |= self._distance(take, near[0] if near else None)
         if silent:
             return row
         amp = self.heard(take)
+        row["amp_dbfs"] = float(10 * np.log10(np.mean(amp**2)))
         row |= _figures(amp, self.answer(take, take.setting), self.session.sample_rate_hz)
         if near and not self.role(take).seen_setting:
             row["nearest_setting_esr"] = float(metrics.esr(amp, self.answer(take, near[0].setting)))

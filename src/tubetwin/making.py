@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from tubetwin.files import BadInput
 from tubetwin.terminal import console, progress
 
 # Rooms that need numba, torch or matplotlib are imported where they are used: playing starts at
@@ -83,30 +84,73 @@ def score(path: Path, recorded: Any) -> None:
     console.print(summary_table(found))
 
 
+PROBES = click.option(
+    "--probes", is_flag=True, help="Also play test signals, if the amp can be asked (minutes)."
+)
+
+
 @click.command()
 @click.argument("twin_name", metavar="TWIN")
 @click.argument("session")
 @click.option("--json", "as_json", is_flag=True, help="The whole report on standard output.")
-@click.option("--report", "page", help="Also write a page with plots.")
-@click.option("--probes", is_flag=True, help="Also play test signals, if the amp can be asked.")
+@click.option("--report", "page", help="Also write it as a page, as `tubetwin report` does.")
+@PROBES
 def evaluate(twin_name: str, session: str, as_json: bool, page: str | None, probes: bool) -> None:
     """Compare a twin with recordings, at settings it has seen and at settings it has not.
 
     The twin plays through the native engine: what is measured is what is heard. A session made by
     `tubetwin capture --judge` has every kind of setting and audio to judge by.
     """
-    from tubetwin.files import replacing
-
     found = judged(twin_name, session, probes)
     if page:
-        from tubetwin import report
-
-        with replacing(page) as temporary:
-            temporary.write_text(report.evaluation_page(found), encoding="utf-8")
+        write_page(found, page)
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:
         console.print(summary_table(found))
+
+
+@click.command()
+@click.argument("twin_name", metavar="TWIN|REPORT.json")
+@click.argument("session", required=False)
+@click.option("-o", "--output", required=True, help="The page to write.")
+@PROBES
+def report(twin_name: str, session: str | None, output: str, probes: bool) -> None:
+    """One page on how close a twin comes: players, plots and the whole table.
+
+    \b
+    tubetwin report my.twin session -o page.html
+    tubetwin evaluate my.twin session --json > report.json, then
+    tubetwin report report.json -o page.html
+    """
+    found = judged(twin_name, session, probes) if session else read_report(Path(twin_name))
+    write_page(found, output)
+    console.print(f"{output}: open it in a browser", markup=False)
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """What `tubetwin evaluate --json` wrote. Raises BadInput if it is anything else."""
+    from tubetwin import evaluation
+
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(
+            f"cannot read {path} as a report: give one of `tubetwin evaluate --json`, or a twin and"
+            " a session"
+        ) from error
+    if not isinstance(found, dict) or found.get("format") != evaluation.FORMAT:
+        raise BadInput(f"{path} is no report of this version: make it again with tubetwin evaluate")
+    return found
+
+
+def write_page(found: Mapping[str, Any], path: str) -> None:
+    """A report as a page, with players if twin and session are still where they were."""
+    from tubetwin import verdict
+    from tubetwin.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(verdict.build(found, verdict.stage_of(found)), encoding="utf-8")
 
 
 def judged(twin_name: str, session: str, probes: bool) -> dict[str, Any]:

@@ -141,6 +141,7 @@ class Questions:
                             (metrics.BURST_FROM_SECONDS, metrics.BURST_TO_SECONDS)))  # fmt: skip
             yield {
                 "setting": name,
+                "points_hz": self.rate / every,
                 "envelope_error_db": _number(metrics.envelope_error_db(y, p, self.rate)),
                 "burst_error_db": _number(metrics.envelope_error_db(y[burst], p[burst], self.rate)),
                 "recovery_error_db": float(
