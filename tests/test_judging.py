@@ -2,20 +2,18 @@
 
 import json
 from collections import Counter
-from functools import partial
 
 import numpy as np
 import pytest
 
-from tubetwin import capture, guitar, judging, passages, planning
+from judged_stage import FLOORS, KNOBS, captured, faint, to_judge_by
+from tubetwin import capture, judging, planning
 from tubetwin.files import BadInput
 from tubetwin.judging import NEIGHBOURS, Passage, trials
-from tubetwin.knobs import Knob, normalise
+from tubetwin.knobs import normalise
 from tubetwin.roles import CORNERS, INTERIOR, PLAYING, PRACTICE, SIGNALS, STAND_IN, TRAINING
 from tubetwin.session import Session
 
-KNOBS = (Knob("Volume"), Knob("Tone"), Knob("Bass"))
-FLOORS = {"Volume": 1.0}
 TRAINED = [setting for setting, split in planning.plan(KNOBS, 40, 3, FLOORS) if split == "train"]
 LISTED = trials(KNOBS, TRAINED, 12, 1, FLOORS)
 
@@ -112,36 +110,9 @@ def test_another_seed_judges_elsewhere():
 # ---- The session -------------------------------------------------------------------------------
 
 
-def faint(di, setting):
-    """An amp without memory that obeys its knobs."""
-    drive = 0.5 + setting["Volume"]
-    return (np.tanh(drive * di) + 0.01 * setting["Tone"] * di).astype(np.float32)
-
-
-def captured(folder, passage, amp=faint):
-    capture.record(
-        folder,
-        rig="an amp (simulated)",
-        knobs=KNOBS,
-        plan=planning.plan(KNOBS, 12, 3, FLOORS),
-        passage=passage,
-        amp=amp,
-        sample_rate_hz=48000,
-        seed=3,
-        processes=1,
-    )
-    return Session.load(folder)
-
-
-def to_judge_by(folder, session, amp=faint):
-    judging.record(str(folder), session, 4, 1.0, 1, amp, FLOORS, 1, lambda done, takes: None)
-    return Session.load(folder)
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    kinds = partial(passages.passage, 5.0), partial(guitar.playing, 5.0)
-    return captured(tmp_path_factory.mktemp("trained") / "session", capture.apart(*kinds))
+    return captured(tmp_path_factory.mktemp("trained") / "session")
 
 
 @pytest.fixture(scope="module")

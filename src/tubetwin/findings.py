@@ -139,6 +139,7 @@ def add(page: Page, found: Found) -> None:
             f"{_db(aliasing[source]['worst'])} dB"
             for source in ("amp", "twin")
         )
-        + "."
+        + f". At {aliasing['same_level']} of {aliasing['count']} tones the harmonics of both are "
+        "equally strong within 1 dB; at the others the ratios compare different sounds."
     )
     _turns(page, found)

@@ -254,6 +254,7 @@ def levels(title: str, x_label: str, x: ArrayLike, curves_db: Curves) -> str:
     for source, level in curves_db.items():
         plot.line(source, x, _finite_db(level))
     plot.axes.margins(x=0.02)
+    plot.axes.locator_params(axis="y", integer=True)  # "-12.5" would push the label out
     return plot.svg()
 
 

@@ -27,9 +27,11 @@ TONE_SECONDS = 0.3  # for each level; the first half settles
 SAG_HZ = 440.0
 SAG_POINTS_HZ = 100.0  # of a recovery kept for drawing
 RECOVERY_SECONDS = 1.0  # over which the two recoveries are compared
+SHALLOW_DB = 3.0  # what never falls by as much has nothing to recover from
+SAME_LEVEL_DB = 1.0  # of harmonics: a twin that is softer than its amp aliases less for nothing
 ALIAS_BINS = (1249, 2503, 5003)  # prime: 1.25, 2.5 and 5 kHz at 48 kHz
 ALIAS_LEVELS_DB = (-24.0, -12.0, -6.0, 0.0)
-ALL_UP = "All at 10"
+ALL_UP = "All up"
 STANDS = (0.0, 0.5, 1.0)  # of its travel, where a knob stands for comparison with it turning
 
 Real = npt.NDArray[np.float64]
@@ -151,7 +153,7 @@ class Questions:
                 f"{source}_{key}": value
                 for source, curve in zip(("amp", "twin"), curves, strict=True)
                 for key, value in (
-                    ("recovery_seconds", _number(metrics.recovery_seconds(curve, self.rate))),
+                    ("recovery_seconds", _recovery_seconds(curve, self.rate)),
                     ("deepest_db", float(curve[np.abs(curve).argmax()])),
                     ("recovery_db", curve[:compared:every].round(3).tolist()),
                 )
@@ -172,17 +174,9 @@ class Questions:
                         point[f"{source}_asr"] = float(aliasing.ratio)
                         point[f"{source}_asr_without_dc"] = float(aliasing.ratio_without_dc)
                     points.append(point)
-        return {"points": points} | {
-            source: {
-                part: float(of([point[f"{source}_asr_without_dc"] for point in points]))
-                for part, of in (("worst", max), ("mean", np.mean))
-            }
-            | {
-                f"{part}_as_published": float(of([point[f"{source}_asr"] for point in points]))
-                for part, of in (("worst", max), ("mean", np.mean))
-            }
-            for source in ("amp", "twin")
-        }
+        same = [p for p in points if abs(p["level_error_db"] or 0.0) <= SAME_LEVEL_DB]
+        counted = {"points": points, "same_level": len(same), "count": len(points)}
+        return counted | {source: _worst_and_mean(points, source) for source in ("amp", "twin")}
 
     def _turns(self, amp: Answers, twin: Answers) -> Iterator[dict[str, Any]]:
         for name in [knob.name for knob in self.knobs]:
@@ -195,6 +189,15 @@ class Questions:
             yield {"knob": "all at once", "esr": esr, "standing_esr": None}
 
 
+def _worst_and_mean(points: Sequence[Mapping[str, Any]], source: str) -> dict[str, float]:
+    """Of the ASR without DC, and of the ASR as published."""
+    found: dict[str, float] = {}
+    for key, tail in ((f"{source}_asr_without_dc", ""), (f"{source}_asr", "_as_published")):
+        ratios = [point[key] for point in points]
+        found |= {f"worst{tail}": float(max(ratios)), f"mean{tail}": float(np.mean(ratios))}
+    return found
+
+
 def _gained(di: npt.NDArray[np.float32], db: float) -> npt.NDArray[np.float32]:
     """Louder or softer, never beyond what a guitar gives by much: 6 dB over full scale at most."""
     return (10 ** (db / 20) * di).astype(np.float32)
@@ -202,6 +205,12 @@ def _gained(di: npt.NDArray[np.float32], db: float) -> npt.NDArray[np.float32]:
 
 def _turned(knob: Knob, turn: Real) -> Real:
     return knob.minimum + turn * (knob.maximum - knob.minimum)
+
+
+def _recovery_seconds(gain_db: metrics.Array, sample_rate_hz: int) -> float | None:
+    if np.abs(gain_db).max() < SHALLOW_DB:
+        return None
+    return _number(metrics.recovery_seconds(gain_db, sample_rate_hz))
 
 
 def _number(value: Any) -> float | None:

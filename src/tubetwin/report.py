@@ -37,6 +37,11 @@ def _dial(dial: Dial) -> str:
     return f"<figure>{knob}</svg><b>{escape(dial.value)}</b>{escape(dial.name)}</figure>"
 
 
+def _cell(text: str) -> str:
+    first, _, more = text.partition("\n")
+    return escape(first) + (f"<small>{escape(more)}</small>" if more else "")
+
+
 class Page:
     """Builds one self-contained HTML page, from top to bottom."""
 
@@ -63,9 +68,9 @@ class Page:
         self.body.append(f'<div class="tiles">{"".join(boxes)}</div>')
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table of text."""
+        """A table of text; what follows a line break in a cell is smaller print under it."""
         titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        lines = ("".join(f"<td>{_cell(cell)}</td>" for cell in row) for row in rows)
         text = "".join(f"<tr>{line}</tr>" for line in lines)
         table = f"<table><thead><tr>{titles}</tr></thead><tbody>{text}</tbody></table>"
         self.body.append(f'<div class="table">{table}</div>')

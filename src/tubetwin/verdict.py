@@ -123,7 +123,7 @@ def _listen(page: Page, report: Row, stage: Stage) -> None:
 
 def _below(esr: float | None) -> str:
     """An ESR as a guitarist may read it."""
-    return "" if esr is None else f"error {-10 * np.log10(max(esr, 1e-12)):.0f} dB below the sound"
+    return "" if esr is None else f"error {-10 * np.log10(max(esr, 1e-12)):.0f} dB below"
 
 
 def _headline(report: Row) -> list[Row]:
@@ -151,9 +151,9 @@ def _tiles(page: Page, report: Row) -> None:
     if not found["count"]:
         return
     page.tiles(
-        (_decibels(found["median"]), f"below the sound lies the error at half of {found['count']} "
-         f"settings ({found['what']}): ESR {found['median']:.4f}"),
-        (_decibels(found["p90"]), f"at nine of ten: ESR {found['p90']:.4f}"),
+        (_decibels(found["median"]), f"or more lies the error below the sound at half of "
+         f"{found['count']} settings ({found['what']}): ESR {found['median']:.4f}"),
+        (_decibels(found["p90"]), f"or more at nine of ten: ESR {found['p90']:.4f}"),
         (_decibels(found["worst"]), f"at the worst: ESR {found['worst']:.4f}"),
     )  # fmt: skip
 
@@ -243,7 +243,7 @@ def _written(value: float | None, form: str) -> str:
 
 def _with_interval(figure: Row, part: str) -> str:
     low, high = figure[f"{part}_95"] or (None, None)
-    return f"{_short(figure[part])} ({_short(low)} to {_short(high)})" if low is not None else "-"
+    return f"{_short(figure[part])}\n{_short(low)} to {_short(high)}" if low is not None else "-"
 
 
 def _two_by_two(page: Page, report: Row) -> None:
@@ -278,7 +278,7 @@ def _table(page: Page, report: Row) -> None:
     page.section(
         "The table",
         "Every kind of setting and of audio by itself, since no mean over them means anything. In "
-        "brackets, the interval that 95 of 100 draws of as many settings would fall into.",
+        "small print the interval that 95 of 100 draws of as many settings fall into.",
     )
     _two_by_two(page, report)
     heads = ("settings", "audio", "count", "ESR, median", "mean", "90 %", "worst")
@@ -342,9 +342,8 @@ def build(report: Row, stage: Stage | None = None) -> str:
     """
     rig = report["rig"]
     page = Page(
-        f"{report['name']}: how close it comes",
-        f"A twin against {'its amp' if report['simulated'] else 'recordings of its amp'}, {rig}, "
-        "played by the engine.",
+        f"{Path(report['twin']).stem}: how close it comes",
+        f"A twin beside {'its amp' if report['simulated'] else 'recordings of its amp'}: {rig}.",
         "tubetwin report",
     )
     _tiles(page, report)
