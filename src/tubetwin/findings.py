@@ -9,6 +9,7 @@ from tubetwin import plots
 from tubetwin.report import Page
 
 Found = Mapping[str, Any]
+AFTER = "after the burst (ms)"
 TONE_HZ, TONE_DB = 220.0, -12.0  # whose harmonics are shown
 
 
@@ -34,11 +35,12 @@ def _timbre(found: Found) -> list[str]:
     tones = [row for row in found["harmonics"]
              if (row["tone_hz"], row["level_db"]) == (TONE_HZ, TONE_DB)]  # fmt: skip
     shown = _ends_and_middle([row["setting"] for row in tones])
-    return [
-        plots.harmonics(row["setting"], {"amp": row["amp_db"], "twin": row["twin_db"]})
-        for row in tones
-        if row["setting"] in shown
-    ]
+    drawings = []
+    for row in tones:
+        if row["setting"] in shown:
+            profiles = {source: row[f"{source}_db"] for source in ("amp", "twin")}
+            drawings.append(plots.harmonics(f"Harmonics, {row['setting']}", profiles))
+    return drawings
 
 
 def _sag(found: Found) -> list[str]:
@@ -48,9 +50,7 @@ def _sag(found: Found) -> list[str]:
         if row["setting"] in shown:
             curves = {source: row[f"{source}_recovery_db"] for source in ("amp", "twin")}
             milliseconds = 1000 * np.arange(len(curves["amp"])) / row["points_hz"]
-            drawings.append(
-                plots.gains(row["setting"], "after the burst (ms)", milliseconds, curves)
-            )
+            drawings.append(plots.gains(f"Sag, {row['setting']}", AFTER, milliseconds, curves))
     return drawings
 
 
@@ -77,7 +77,7 @@ def _table(page: Page, found: Found) -> None:
         rows.append(
             (
                 name,
-                " / ".join(_written(row["esr"], ".2g") for row in levels[name]),
+                *(_written(row["esr"], ".2g") for row in (levels[name][0], levels[name][-1])),
                 _written(float(np.sqrt(np.mean(np.square(errors)))) if errors else None, ".2f"),
                 _written(sag["burst_error_db"], ".2f"),
                 _written(sag["recovery_error_db"], ".2f"),
@@ -86,10 +86,16 @@ def _table(page: Page, found: Found) -> None:
                 f"{_db(worst['amp'])} / {_db(worst['twin'])}",
             )
         )
-    levels_db = " / ".join(f"{row['level_db']:+g}" for row in next(iter(levels.values())))
-    heads = (f"ESR at {levels_db} dB", "harmonics off by (dB)", "in a burst, level off by (dB)",
-             "after it, gain off by (dB)", "recovery of amp / twin (ms)",
-             "worst alias of amp / twin (dB)")  # fmt: skip
+    softest, *_, hardest = (f"{row['level_db']:+g} dB" for row in next(iter(levels.values())))
+    heads = (
+        f"ESR at {softest}",
+        f"ESR at {hardest}",
+        "harmonics off by (dB)",
+        "in a burst, level off by (dB)",
+        "after it, gain off by (dB)",
+        "recovery of amp / twin (ms)",
+        "worst alias of amp / twin (dB)",
+    )
     page.table(("", *heads), rows)
 
 

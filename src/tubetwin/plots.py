@@ -86,7 +86,7 @@ class _Plot:
         with self.context(self.look):
             inches = (SIZE[0] / 72, SIZE[1] / 72)
             self.figure = Figure(inches, facecolor="none")
-            self.figure.subplots_adjust(0.13, 0.135, 0.965, 0.91)  # alike, so that axes line up
+            self.figure.subplots_adjust(0.15, 0.135, 0.965, 0.91)  # alike, so that axes line up
             self.axes = self.figure.add_subplot(xlabel=x_label, ylabel=y_label)
             self.axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
 
@@ -114,17 +114,17 @@ class _Plot:
         self.axes.set(yscale="log", ylim=(10**low, 10**high))
         self.axes.yaxis.set_major_formatter("{x:g}")
 
-    def svg(self) -> str:
+    def svg(self, legend_inside: bool = False) -> str:
         with self.context(self.look):
             handles = dict(zip(*reversed(self.axes.get_legend_handles_labels()), strict=True))
+            above = {
+                "loc": "lower right",
+                "bbox_to_anchor": (1.02, 0.98),
+                "ncols": len(handles) or 1,
+            }
+            place: dict[str, Any] = {"loc": "upper left", "ncols": 3} if legend_inside else above
             self.axes.legend(
-                handles.values(),
-                handles.keys(),
-                loc="lower right",
-                bbox_to_anchor=(1.02, 0.98),
-                ncols=len(handles) or 1,
-                handlelength=1.2,
-                columnspacing=1.2,
+                handles.values(), handles.keys(), handlelength=1.2, columnspacing=1.2, **place
             )
             drawn = io.StringIO()
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -300,15 +300,18 @@ def family(title: str, x_label: str, x: ArrayLike, esr: Curves) -> str:
         known = np.isfinite(np.asarray(values, float))
         colour = FAMILY[i % len(FAMILY)]
         plot.line(name, np.asarray(x, float)[known], _real(values), color=colour, marker="o")
-    return plot.svg()
+    plot.axes.set_ylim(top=10 * plot.axes.get_ylim()[1])  # room for the names
+    return plot.svg(legend_inside=True)
 
 
 def gains(title: str, x_label: str, x: ArrayLike, curves_db: Curves) -> str:
-    """A gain over time: source -> (points,) dB."""
+    """A gain that comes back to 0 dB over time: source -> (points,) dB."""
     plot = _Plot(title, x_label, "gain (dB)")
     for source, level in curves_db.items():
         plot.line(source, x, _finite_db(level))
     plot.axes.margins(x=0)
+    low, high = plot.axes.get_ylim()
+    plot.axes.set_ylim(max(low, -3.0), min(max(high, 1.5), 3.0))  # of interest is the way back
     return plot.svg()
 
 

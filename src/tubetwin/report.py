@@ -4,6 +4,7 @@ Sounds, plots, style and script are all inside the file: it can be mailed, and o
 """
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
@@ -39,7 +40,9 @@ def _dial(dial: Dial) -> str:
 
 def _cell(text: str) -> str:
     first, _, more = text.partition("\n")
-    return escape(first) + (f"<small>{escape(more)}</small>" if more else "")
+    small = f"<small>{escape(more)}</small>" if more else ""
+    number = ' class="number"' if re.fullmatch(r"[-+x \d./]+", first) else ""
+    return f"<td{number}>{escape(first)}{small}</td>"
 
 
 class Page:
@@ -70,7 +73,7 @@ class Page:
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table of text; what follows a line break in a cell is smaller print under it."""
         titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        lines = ("".join(f"<td>{_cell(cell)}</td>" for cell in row) for row in rows)
+        lines = ("".join(_cell(cell) for cell in row) for row in rows)
         text = "".join(f"<tr>{line}</tr>" for line in lines)
         table = f"<table><thead><tr>{titles}</tr></thead><tbody>{text}</tbody></table>"
         self.body.append(f'<div class="table">{table}</div>')

@@ -20,8 +20,8 @@ Samples = npt.NDArray[np.float32]
 FAR = "distance to the nearest trained setting (1 = a knob's travel)"
 STEP_SECONDS = 0.8  # of each position in a sweep to listen to
 AUDIO = {
-    roles.PLAYING: "playing: a guitar turned up, as nobody trained with it",
-    roles.PRACTICE: "practice: playing as training hears it, mostly turned down",
+    roles.PLAYING: "playing: a guitar at full volume, louder than most of what training hears",
+    roles.PRACTICE: "practice: playing as training hears it, the guitar mostly turned down",
     roles.SIGNALS: "signals: bursts, sweeps and noise, which training hears in between",
     roles.RECORDED: "as recorded: whatever the session played",
 }
@@ -151,11 +151,14 @@ def _tiles(page: Page, report: Row) -> None:
     if not found["count"]:
         return
     page.tiles(
-        (_decibels(found["median"]), f"or more lies the error below the sound at half of "
-         f"{found['count']} settings ({found['what']}): ESR {found['median']:.4f}"),
-        (_decibels(found["p90"]), f"or more at nine of ten: ESR {found['p90']:.4f}"),
-        (_decibels(found["worst"]), f"at the worst: ESR {found['worst']:.4f}"),
-    )  # fmt: skip
+        (
+            _decibels(found["median"]),
+            f"below the sound lies the error, or lower, at half of {found['count']} settings "
+            f"({found['what']}): ESR {found['median']:.4f}",
+        ),
+        (_decibels(found["p90"]), f"or lower at nine of ten: ESR {found['p90']:.4f}"),
+        (_decibels(found["worst"]), f"at the worst of them: ESR {found['worst']:.4f}"),
+    )
 
 
 def _decibels(esr: float) -> str:
