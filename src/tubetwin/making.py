@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -216,38 +217,48 @@ def training_progress() -> Iterator[Callable[[Any], None]]:
         yield report
 
 
+WIDE = 110  # characters: a narrower terminal does without the interval and the mean
+FIGURES = ("count", "median", "95 %", "mean", "90 %", "worst", "> 4 kHz")
+ONLY_WIDE = ("95 %", "mean")
+
+
 def summary_table(found: Mapping[str, Any]) -> Table:
     """The ESR of every kind of take, each by itself, and what one would have without a twin."""
     from tubetwin import roles
 
+    shown = [name for name in FIGURES if console.width >= WIDE or name not in ONLY_WIDE]
     table = Table(
-        title=f"{found['name']}: ESR, engine against {found['rig']}", title_justify="left"
+        title=f"{found['name']}: ESR, engine against {found['rig']}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
     )
     for heading in ("settings", "audio"):
         table.add_column(heading)
-    for heading in ("count", "median", "95 %", "mean", "90 %", "worst", "> 4 kHz"):
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for cell in found["table"]:
-        table.add_row(*roles.words(cell), *_esr_cells(cell["figures"]))
+        figures = _esr_cells(cell["figures"])
+        table.add_row(*roles.words(cell), *(figures[name] for name in shown))
     table.add_section()
     for name, baseline in found["baselines"].items():
         if baseline["count"]:
-            table.add_row(f"unseen, {name.replace('_', ' ')}", "", *_esr_cells({"esr": baseline}))
+            figures = _esr_cells({"esr": baseline})
+            words = f"unseen, by the {name.replace('_', ' ')}"
+            table.add_row(words, "", *(figures[name] for name in shown))
     return table
 
 
-def _esr_cells(figures: Mapping[str, Any]) -> list[str]:
-    """Count, median with its interval, mean, 90 %, worst, and the median above 4 kHz."""
+def _esr_cells(figures: Mapping[str, Any]) -> dict[str, str]:
+    """What stands under each of `FIGURES`."""
     esr, treble = figures["esr"], figures.get("esr_above_4khz", {})
 
     def short(value: float | None) -> str:
         return "-" if value is None else f"{value:.2g}" if value < 0.01 else f"{value:.3f}"
 
+    keys = {"median": "median", "mean": "mean", "90 %": "p90", "worst": "worst"}
     interval = esr["median_95"] or (None, None)
-    return [
-        str(esr["count"]),
-        short(esr["median"]),
-        "-".join(map(short, interval)),
-        *(short(esr[key]) for key in ("mean", "p90", "worst")),
-        short(treble.get("median")),
-    ]
+    return {
+        "count": str(esr["count"]),
+        "95 %": "-".join(map(short, interval)),
+        "> 4 kHz": short(treble.get("median")),
+    } | {name: short(esr[key]) for name, key in keys.items()}

@@ -41,7 +41,7 @@ def _dial(dial: Dial) -> str:
 def _cell(text: str) -> str:
     first, _, more = text.partition("\n")
     small = f"<small>{escape(more)}</small>" if more else ""
-    number = ' class="number"' if re.fullmatch(r"[-+x \d./]+", first) else ""
+    number = ' class="number"' if re.fullmatch(r"-|(?=.*\d)[-+x \d./]+", first) else ""
     return f"<td{number}>{escape(first)}{small}</td>"
 
 
