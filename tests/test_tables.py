@@ -36,6 +36,12 @@ def test_settings_that_agree_leave_no_doubt_and_no_settings_no_figure():
     assert nothing.keys() == found.keys()
 
 
+def test_one_setting_says_nothing_about_luck():
+    found = tables.summary([0.25])
+    assert found["median"] == found["mean"] == found["p90"] == found["worst"] == 0.25
+    assert found["median_95"] is found["mean_95"] is found["p90_95"] is None
+
+
 def test_every_kind_has_a_cell_of_its_own_and_validation_has_none():
     rows = [row(0.1), row(0.3), row(9.0, CORNERS), row(8.0, INTERIOR, PRACTICE)]
     rows += [row(7.0, seen=(False, True)), row(6.0, split="validation"), row(None)]

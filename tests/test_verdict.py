@@ -13,8 +13,9 @@ import torch
 
 from judged_stage import KNOBS, captured, to_judge_by
 from test_report import Outline
-from tubetwin import engine, evaluation, tables, training, twin, verdict
+from tubetwin import clips, engine, evaluation, tables, training, twin, verdict
 from tubetwin.network import Shape, WaveNet
+from tubetwin.stage import stage_of
 
 LOUDER = 1.1  # than its amp is the twin: an error of a tenth, and of nothing else
 
@@ -66,7 +67,7 @@ def test_the_page_nests_and_shows_every_kind_by_itself(report):
 
 
 def test_worst_and_ordinary_setting_and_every_sweep_can_be_heard(report, path):
-    page = verdict.build(report, verdict.stage_of(report))
+    page = verdict.build(report, stage_of(report))
     Outline(page)
     players = re.findall(r"<h3>([^<]+)</h3>", page)
     swept = [f"{knob.name}, step by step" for knob in KNOBS]
@@ -79,7 +80,7 @@ def test_worst_and_ordinary_setting_and_every_sweep_can_be_heard(report, path):
 
 def test_without_its_session_a_report_is_a_page_without_players(report, tmp_path):
     gone = report | {"session": str(tmp_path / "gone")}
-    assert verdict.stage_of(gone) is None
+    assert stage_of(gone) is None
     assert 'class="player"' not in verdict.build(gone, None)
 
 
@@ -94,6 +95,30 @@ def test_whatever_a_session_lacks_there_is_a_page(report, kept):
     less["worst"] = [row["file"] for row in tables.worst(unseen or seen)]
     less["baselines"] = {}
     Outline(verdict.build(less))
+
+
+def test_of_one_setting_there_is_one_figure_one_player_and_no_interval(report, path):
+    one = copy.deepcopy(report)
+    rows = [row for row in one["settings"] if row["family"] == "interior"]
+    one["settings"] = [row for row in rows if row["audio"] == "playing"][:1]
+    figures = list(evaluation.FIGURES)
+    one |= {"unseen": tables.group("", one["settings"], figures), "baselines": {}}
+    one |= {"seen": tables.group("", [], figures), "worst": [one["settings"][0]["file"]]}
+    one["table"] = tables.cells(one["settings"], figures)
+    page = verdict.build(one, stage_of(one))
+    Outline(page)
+    assert re.findall(r"<h3>([^<]+)</h3>", page) == ["The only one"]
+    assert page.count("20 dB</b>") == 1
+    assert "<small>" not in page
+
+
+def test_a_recorded_amp_has_its_loudspeaker_already(report, monkeypatch):
+    monkeypatch.setattr(clips, "through", lambda ir, sound: np.sign(sound))  # a cabinet that tells
+    for simulated, louder in ((True, 1), (False, LOUDER)):
+        told = report | {"simulated": simulated}
+        heard_amp, heard_twin = sounds(verdict.build(told, stage_of(told)))[:2]
+        ratio = np.linalg.norm(heard_twin) / np.linalg.norm(heard_amp)
+        assert ratio == pytest.approx(louder, rel=0.01)
 
 
 def test_the_five_worst_are_on_the_page_the_worst_first(report):

@@ -147,11 +147,11 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def write_page(found: Mapping[str, Any], path: str) -> None:
     """A report as a page, with players if twin and session are still where they were."""
-    from tubetwin import verdict
+    from tubetwin import stage, verdict
     from tubetwin.files import replacing
 
     with replacing(path) as temporary:
-        temporary.write_text(verdict.build(found, verdict.stage_of(found)), encoding="utf-8")
+        temporary.write_text(verdict.build(found, stage.stage_of(found)), encoding="utf-8")
 
 
 def judged(twin_name: str, session: str, probes: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
         values: one for each setting; may be none.
     Returns:
         count, median, mean, p90, worst, and the 95 % intervals median_95, mean_95, p90_95; all but
-        the count None where there are no values.
+        the count None where there are no values, the intervals also where there is only one.
     """
     found: dict[str, Any] = {"count": len(values)}
     if not values:
@@ -39,7 +39,8 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     again = np.random.default_rng(0).choice(values, (RESAMPLES, len(values)))
     for part, of in PARTS.items():
         found[part] = float(of(values))
-        found[f"{part}_95"] = np.percentile(of(again, axis=1), [2.5, 97.5]).tolist()
+        interval = np.percentile(of(again, axis=1), [2.5, 97.5]).tolist()
+        found[f"{part}_95"] = interval if len(values) > 1 else None
     return found | {"worst": float(np.max(values))}
 
 

@@ -6,19 +6,17 @@ every kind of setting and audio apart, the baselines, and what test signals show
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tubetwin import cabinet, clips, engine, findings, plots, roles, tables
-from tubetwin.report import Clip, Page
-from tubetwin.session import Session, Take
+from tubetwin import findings, plots, roles, tables
+from tubetwin.report import Page
+from tubetwin.stage import Stage, player
 
 Row = Mapping[str, Any]
-Samples = npt.NDArray[np.float32]
-FAR = "distance to the nearest trained setting (1 = a knob's travel)"
-STEP_SECONDS = 0.8  # of each position in a sweep to listen to
+FAR = ("How far from a recording", "distance to the nearest trained setting (1 = a knob's travel)")
 AUDIO = {
     roles.PLAYING: "playing: a guitar at full volume, louder than most of what training hears",
     roles.PRACTICE: "practice: playing as training hears it, the guitar mostly turned down",
@@ -37,70 +35,16 @@ COLUMNS = {  # of the engineer's table: how a figure is written
 # ---- To listen to ------------------------------------------------------------------------------
 
 
-class Pair(NamedTuple):
-    """One passage, and the answers of both."""
-
-    di: Samples
-    amp: Samples
-    twin: Samples
-
-
-class Stage:
-    """Session and twin of a report, to play its takes again."""
-
-    def __init__(self, session: Session, twin: Path) -> None:
-        self.session, self.twin = session, twin
-        self.takes = {take.file: take for take in session.takes}
-
-    @property
-    def rate(self) -> int:
-        """Samples per second."""
-        return self.session.sample_rate_hz
-
-    def pair(self, file: str, seconds: float = np.inf) -> Pair:
-        """A take, or the beginning of it."""
-        take: Take = self.takes[file]
-        end = int(min(take.length_samples, seconds * self.rate))
-        di = self.session.di(take)[:end]
-        return Pair(
-            di,
-            self.session.recording(take)[:end],
-            engine.render(self.twin, di, take.setting),
-        )
-
-    def sweep(self, files: Sequence[str]) -> Pair:
-        """The beginnings of several takes, one after the other."""
-        pairs = [self.pair(file, STEP_SECONDS) for file in files]
-        return Pair(*(np.concatenate(signals) for signals in zip(*pairs, strict=True)))
-
-
-def _player(
-    page: Page, stage: Stage, name: str, pair: Pair, setting: Mapping[str, Any], note: str
-) -> str:
-    """Amp, twin and their difference through one cabinet, at one gain; and the dry guitar."""
-    ir = cabinet.design(stage.rate)
-    wet = {"amp": pair.amp, "twin": pair.twin, "": pair.twin - pair.amp}
-    wet = {kind: clips.through(ir, sound) for kind, sound in wet.items()}
-    gain = clips.gain_for(wet.values())
-    named = {"amp": "Amp", "twin": "Twin", "": "What is wrong"}
-    sounds = [
-        Clip(named[kind], clips.encoded(gain * sound, stage.rate), kind)
-        for kind, sound in wet.items()
-    ]
-    dry = clips.gain_for([pair.di]) * pair.di
-    sounds.append(Clip("Dry DI", clips.encoded(dry, stage.rate)))
-    return page.player(name, sounds, clips.dials(stage.session.knobs, setting), note)
-
-
 def _listen(page: Page, report: Row, stage: Stage) -> None:
     rows = {row["file"]: row for row in report["settings"]}
     known = [row for row in _headline(report) if row["esr"] is not None]
-    chosen = {"The worst": rows[report["worst"][0]]} if report["worst"] else {}
+    name = "The worst" if len(known) > 1 else "The only one"
+    chosen = {name: rows[report["worst"][0]]} if report["worst"] else {}
     if len(known) > 1:
         ranked = sorted(known, key=lambda row: float(row["esr"]))
         chosen = {"An ordinary setting": ranked[(len(ranked) - 1) // 2]} | chosen
     players = [
-        _player(page, stage, name, stage.pair(row["file"]), row["setting"], _below(row["esr"]))
+        player(page, stage, name, stage.pair(row["file"]), row["setting"], _below(row["esr"]))
         for name, row in chosen.items()
     ]
     for family, swept in _sweeps(report).items():
@@ -108,12 +52,13 @@ def _listen(page: Page, report: Row, stage: Stage) -> None:
         setting = dict(swept[0]["setting"])
         setting[turned] = np.array([swept[0]["setting"][turned], swept[-1]["setting"][turned]])
         pair = stage.sweep([row["file"] for row in swept])
-        players.append(_player(page, stage, f"{turned}, step by step", pair, setting, ""))
+        players.append(player(page, stage, f"{turned}, step by step", pair, setting, ""))
     if players:
         page.section(
             "Hear it",
             "Press play, then switch between amp and twin: it changes at once and keeps its place. "
-            "What is wrong is the twin minus the amp, at the same gain. All through one cabinet.",
+            "What is wrong is the twin minus the amp, at the same gain. "
+            + ("All through one cabinet." if stage.bare else "As it was recorded."),
         )
         page.rack(*players)
 
@@ -150,15 +95,17 @@ def _tiles(page: Page, report: Row) -> None:
     found = report["unseen"] if report["unseen"]["count"] else report["seen"]
     if not found["count"]:
         return
-    page.tiles(
+    many = found["count"] > 1
+    half = f"or lower, at half of {found['count']} settings" if many else "at the one setting"
+    tiles = [
         (
             _decibels(found["median"]),
-            f"below the sound lies the error, or lower, at half of {found['count']} settings "
-            f"({found['what']}): ESR {found['median']:.4f}",
+            f"below the sound lies the error, {half} ({found['what']}): ESR {found['median']:.4f}",
         ),
         (_decibels(found["p90"]), f"or lower at nine of ten: ESR {found['p90']:.4f}"),
         (_decibels(found["worst"]), f"at the worst of them: ESR {found['worst']:.4f}"),
-    )
+    ]
+    page.tiles(*tiles[: 3 if many else 1])
 
 
 def _decibels(esr: float) -> str:
@@ -167,26 +114,29 @@ def _decibels(esr: float) -> str:
 
 def _where(page: Page, report: Row) -> None:
     """The error over the position of every knob, and over the distance to what was trained."""
-    inside = [row for row in _headline(report) if row["esr"] is not None]
-    corners = [
-        row for row in report["settings"]
-        if row["family"] == roles.CORNERS and row["esr"] is not None and row not in inside
-    ]  # fmt: skip
-    if not inside:
+    seen, unseen = tables.headline(report["settings"])
+    corners = [row for row in report["settings"] if row["family"] == roles.CORNERS]
+    named = {"seen": seen, "unseen": unseen, "corners": [] if unseen == corners else corners}
+    groups = {
+        name: known
+        for name, rows in named.items()
+        if (known := [row for row in rows if row["esr"] is not None])
+    }
+    if not groups:
         return
-    named = {"unseen" if report["unseen"]["count"] else "seen": inside, "corners": corners}
-    groups = {name: rows for name, rows in named.items() if rows}
     drawings = []
-    for knob in inside[0]["setting"]:
+    for knob in next(iter(groups.values()))[0]["setting"]:
         over = {
             name: (np.array([row["setting"][knob] for row in rows], float), _column(rows, "esr"))
             for name, rows in groups.items()
         }
         drawings.append(plots.esr_over(knob, f"{knob} on the panel", over))
-    far = {name: (_column(rows, "distance"), _column(rows, "esr")) for name, rows in groups.items()}
-    far = {name: pair for name, pair in far.items() if np.isfinite(pair[0]).all()}
-    if far and report["unseen"]["count"]:
-        drawings.append(plots.esr_over("How far from a recording", FAR, far))
+    new = groups.get("unseen", [])
+    distances = _column(new, "distance")
+    if new and np.isfinite(distances).all():
+        drawings.append(
+            plots.esr_over(FAR[0], FAR[1], {"unseen": (distances, _column(new, "esr"))})
+        )
     page.section(
         "Where on the panel it is worst",
         "Each mark is one position of all knobs; the higher, the worse. A cloud that rises with a "
@@ -246,7 +196,8 @@ def _written(value: float | None, form: str) -> str:
 
 def _with_interval(figure: Row, part: str) -> str:
     low, high = figure[f"{part}_95"] or (None, None)
-    return f"{_short(figure[part])}\n{_short(low)} to {_short(high)}" if low is not None else "-"
+    interval = "" if low is None else f"\n{_short(low)} to {_short(high)}"
+    return _short(figure[part]) + interval
 
 
 def _two_by_two(page: Page, report: Row) -> None:
@@ -377,11 +328,3 @@ def _method(report: Row) -> list[str]:
         *(["Held-out takes play passages that training also heard."] if report["shared_passages"]
           else []),
     ]  # fmt: skip
-
-
-def stage_of(report: Row) -> Stage | None:
-    """Twin and session of a report, if both are still where they were."""
-    folder, twin = Path(str(report.get("session", ""))), Path(report["twin"])
-    if not twin.is_file() or not (folder / "session.json").is_file():
-        return None
-    return Stage(Session.load(folder), twin)
