@@ -113,8 +113,8 @@ def test_of_one_setting_there_is_one_figure_one_player_and_no_interval(report, p
 
 
 def test_a_recorded_amp_has_its_loudspeaker_already(report, monkeypatch):
-    monkeypatch.setattr(clips, "through", lambda ir, sound: np.sign(sound))  # a cabinet that tells
-    for simulated, louder in ((True, 1), (False, LOUDER)):
+    monkeypatch.setattr(clips, "through", lambda ir, sound: sound * np.abs(sound))
+    for simulated, louder in ((True, LOUDER**2), (False, LOUDER)):
         told = report | {"simulated": simulated}
         heard_amp, heard_twin = sounds(verdict.build(told, stage_of(told)))[:2]
         ratio = np.linalg.norm(heard_twin) / np.linalg.norm(heard_amp)
