@@ -138,6 +138,13 @@ def test_from_a_session_to_judge_by_to_a_page(
         assert "<td>unseen, interior</td>" in page
 
 
+def test_a_di_of_ones_own_does_not_judge(
+    di: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("capture", "--judge", tmp_path, "--di", di, "-o", tmp_path / "judge") == 2
+    assert "leave --di out" in capsys.readouterr().err
+
+
 def test_what_is_no_report_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.html"
     for text, words in (("{", "cannot read"), ("[]", "no report"), ('{"format": 1}', "no report")):

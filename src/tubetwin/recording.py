@@ -73,6 +73,8 @@ def capture(
     if not output:
         raise BadInput("give the folder of a planned session, or -o for a simulated amp's")
     if judge:
+        if di_path:
+            raise BadInput("--judge plays a synthetic guitar of its own: leave --di out")
         capture_to_judge(Path(judge), output, settings or 48, seconds or 3.0, seed, processes)
         return
     settings, seconds = settings or 256, seconds or 6.0
