@@ -45,6 +45,12 @@ def spread(
             }
 
 
+def inside(knobs: Sequence[Knob], seed: int) -> Iterator[Setting]:
+    """Endless settings, evenly over the whole panel: candidates for what to record next."""
+    minima = [knob.minimum for knob in knobs]
+    return iter(spread(knobs, minima, STRETCH, np.random.default_rng([seed, 2])))
+
+
 def corners(
     knobs: Sequence[Knob], lows: Sequence[float], most: int, rng: np.random.Generator
 ) -> list[dict[str, float]]:

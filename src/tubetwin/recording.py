@@ -158,17 +158,31 @@ def guided_capture(folder: Path, card: Mapping[str, Any]) -> None:
 @click.option("--rate", type=click.IntRange(8000, 384000), default=48000, show_default=True)
 @click.option("--di", "di_path", help="Your own dry guitar, 8 times as long as a take or longer.")
 @click.option("--sheet", "page", help="Also write a page to print.")
-@click.option("-o", "--output", required=True, help="The session folder.")
+@click.option("-o", "--output", help="The session folder.")
+@click.option("--next", "session", help="A recorded session: what to record besides?")
+@click.option("-k", "--count", type=click.IntRange(1, 100), default=8, show_default=True)
+@click.option(
+    "--minutes", type=float, default=2.0, show_default=True, help="--next: to train each twin."
+)
+@click.option("--json", "as_json", is_flag=True, help="--next: the settings, on standard output.")
 def plan(
     knobs: Sequence[str], floors: Sequence[str], di_path: str | None, page: str | None, **rest: Any
 ) -> None:
     """Plan an evening with a real amp: which knobs stand where in each take, and how long it takes.
 
     Knobs turn from 0 to 10 unless you give their printed range; switches list their positions.
+
+    With --next, three quick twins are trained on a session that is recorded, and the settings where
+    they disagree most are added to its plan: tubetwin capture SESSION then asks for those.
     """
     from tubetwin import schedule
     from tubetwin.files import replacing
 
+    if rest["session"]:
+        plan_next(Path(rest["session"]), rest["count"], rest["minutes"], rest["as_json"])
+        return
+    if not rest["output"]:
+        raise BadInput("-o is needed: the session folder; or --next SESSION for one that is there")
     controls = [schedule.control(word) for word in knobs]
     try:
         lows = {name: float(low) for name, low in (word.split("=") for word in floors)}
@@ -193,6 +207,31 @@ def plan(
     click.echo(
         f"{len(made.takes)} takes, about {made.minutes:.0f} minutes. tubetwin capture {folder}"
     )
+
+
+def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
+    """The settings that a session lacks most; into its plan, if it was recorded by one."""
+    from tempfile import TemporaryDirectory
+
+    from tubetwin import schedule, scout
+    from tubetwin.session import Session
+
+    session = Session.load(folder)
+    if not session.knobs:
+        raise BadInput(f"{folder} is of an amp without knobs: there is no other setting to record")
+    with TemporaryDirectory() as place, progress("Asking three twins") as tell:
+        twins = scout.committee(session, Path(place), minutes, report=tell)
+        proposals = scout.propose(session, twins, count)
+    if as_json:
+        rows = [{"setting": dict(p.setting), "disagreement": p.disagreement} for p in proposals]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for p in proposals:
+            panel = ", ".join(f"{name} {value:g}" for name, value in p.setting.items())
+            click.echo(f"{panel}   (the twins differ by an ESR of {p.disagreement:.3f})")
+    if (folder / schedule.FILE).exists():
+        schedule.extend(folder, [p.setting for p in proposals])
+        console.print(f"Added to the plan: tubetwin capture {folder} records them")
 
 
 @click.command()
