@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import numpy as np
-from test_studio import Player, direct, plan
 
+from test_studio import Player, direct, plan
 from tubetwin import audio, cli
 from tubetwin.session import Session
 
