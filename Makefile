@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins thorough clean
+.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins judge thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,14 @@ screenshots: test-tools web  ## the pictures of docs/pictures, taken anew
 
 twins: setup  ## train the bundled twins again (an hour and three quarters on two cores)
 	@./scripts/make-twins.sh
+
+# Records anew only what is not there; the training session comes from `make twins`.
+JUDGED := build/twins
+judge: setup  ## judge the bundled twins: reports and pages in build/twins (ten minutes)
+	@test -f $(JUDGED)/judge/session.json || $(VENV)/bin/tubetwin capture --amp reference --judge $(JUDGED)/session -o $(JUDGED)/judge
+	@for twin in src/tubetwin/twins/*.twin; do name=$(JUDGED)/$$(basename $$twin .twin); \
+	  $(VENV)/bin/tubetwin evaluate $$twin $(JUDGED)/judge --probes --json > $$name.json && \
+	  $(VENV)/bin/tubetwin report $$name.json -o $$name.html || exit 2; done
 
 thorough: setup  ## the whole counts of rigs and faults through the checks (hours)
 	@TUBETWIN_THOROUGH=1 $(PYTHON) -m pytest -q tests/test_checks.py

@@ -54,14 +54,14 @@ long tubetwin_training_parameters(const tubetwin_training_job* job) {
 
 long tubetwin_training_saved(const tubetwin_training_job* job) {
   if (!find(*job)) return -1;
-  return static_cast<long>(job->layers) * job->channels * Segment(job->layers, job->dilations, job->samples).stride;
+  return static_cast<long>(job->layers) * job->channels * Segment(job->channels, job->layers, job->dilations, job->samples).stride;
 }
 
 int tubetwin_training_forward(const tubetwin_training_job* job, const float* parameters, const float* di, float* saved,
                               float* out) {
   const GradientKernels* kernels = find(*job);
   if (!kernels) return -1;
-  const Segment segment(job->layers, job->dilations, job->samples);
+  const Segment segment(job->channels, job->layers, job->dilations, job->samples);
   const long perParameters = kernels->parameters(job->layers), perSaved = tubetwin_training_saved(job);
   share(job->segments, job->threads, [&](int i) {
     kernels->forward(segment, parameters + i * perParameters, di + i * job->samples, saved + i * perSaved,
@@ -74,7 +74,7 @@ int tubetwin_training_backward(const tubetwin_training_job* job, const float* pa
                                const float* saved, const float* dout, float* dparameters) {
   const GradientKernels* kernels = find(*job);
   if (!kernels) return -1;
-  const Segment segment(job->layers, job->dilations, job->samples);
+  const Segment segment(job->channels, job->layers, job->dilations, job->samples);
   const long perParameters = kernels->parameters(job->layers), perSaved = tubetwin_training_saved(job);
   const size_t scratchBytes = sizeof(float) * 2 * static_cast<size_t>(job->channels) * static_cast<size_t>(segment.stride);
   std::atomic<bool> starved{false};

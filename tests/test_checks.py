@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fake_interface import Interface, any_interface, replace
-from tubetwin import amp, audio, guitar, reamp
+from tubetwin import amp, audio, guitar, passages, reamp
 from tubetwin.alignment import Alignment, align
 from tubetwin.checks import MENDS, REFUSED, Heard, clipped, judge, listen
 from tubetwin.reamp import Play
@@ -27,7 +27,7 @@ def base(place: int, seconds: float = 4) -> tuple[Play, np.ndarray]:
     rng = np.random.default_rng([5, place])
     values = np.round(rng.uniform([1, 0, 0, 0], 10), 1)
     setting = dict(zip([knob.name for knob in amp.KNOBS], values.tolist(), strict=True))
-    kind = guitar.playing if place % 2 else guitar.passage
+    kind = guitar.playing if place % 2 else passages.passage
     play = reamp.play(kind(seconds, 300 + place), RATE_HZ)
     sound = amp.render(play.samples, setting, oversampling=1)
     return play, (0.9 / np.abs(sound).max() * sound).astype(np.float32)  # as a careful user sets it

@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from tubetwin import cli, terminal, twin
+from tubetwin import amp, cli, terminal, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 
@@ -104,6 +105,54 @@ def test_from_capture_to_evaluation(tmp_path: Path, capsys: pytest.CaptureFixtur
     found = json.loads(capsys.readouterr().out)
     assert {"esr", "esr_pre", "setting"} <= set(found["settings"][0])
     assert {"median", "p90", "worst"} <= set(found["summary"])
+
+
+def quick_amp(di: np.ndarray, setting: Mapping[str, float]) -> np.ndarray:
+    """Stands in for the circuit, which takes too long here."""
+    return np.tanh((0.2 + setting["Volume"]) * di).astype(np.float32)
+
+
+def test_from_a_session_to_judge_by_to_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(amp, "render", quick_amp)
+    session, judge, found = (tmp_path / name for name in ("session", "judge", "report.json"))
+    few = "--settings", 3, "--processes", 1
+    assert run("capture", "--amp", "reference", *few, "--seconds", 4, "-o", session) == 0
+    assert run("capture", "--judge", session, *few, "--seconds", 0.6, "-o", judge) == 0
+    described = json.loads((judge / "session.json").read_text())
+    (judge / "session.json").write_text(json.dumps(described | {"rig": "somebody's amp"}))
+    capsys.readouterr()
+    assert run("evaluate", "nano", judge, "--probes", "--json") == 0
+    printed = capsys.readouterr()
+    assert "somebody's amp cannot be asked" in printed.err
+    found.write_text(printed.out)
+    assert json.loads(printed.out)["probes"] is None
+    assert run("evaluate", "nano", judge) == 0
+    printed_table = capsys.readouterr().err
+    assert {"Mid-Bite", "corners", "practice,"} <= set(printed_table.split())
+    for words in ((found,), ("nano", judge)):
+        assert run("report", *words, "-o", tmp_path / "page.html") == 0
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert "Mid-Bite, step by step" in page
+        assert "<td>unseen, interior</td>" in page
+
+
+def test_a_di_of_ones_own_does_not_judge(
+    di: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("capture", "--judge", tmp_path, "--di", di, "-o", tmp_path / "judge") == 2
+    assert "leave --di out" in capsys.readouterr().err
+
+
+def test_what_is_no_report_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    for text, words in (("{", "cannot read"), ("[]", "no report"), ('{"format": 1}', "no report")):
+        (tmp_path / "report.json").write_text(text)
+        assert run("report", tmp_path / "report.json", "-o", page) == 2
+        assert words in capsys.readouterr().err
+    assert run("report", "nano", "-o", page) == 2
+    assert not page.exists()
 
 
 def test_every_command_teaches(capsys: pytest.CaptureFixture[str]) -> None:

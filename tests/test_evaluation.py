@@ -14,6 +14,7 @@ from tubetwin.evaluation import FIGURES, evaluate, scores
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 from tubetwin.network import Shape, WaveNet
+from tubetwin.roles import Role
 from tubetwin.session import Session, Take
 
 RATE_HZ = 48000
@@ -49,9 +50,11 @@ def takes() -> tuple[Take, ...]:
     )
 
 
-def recorded(folder: Path, path: Path, change=lambda answer, take: answer, **also) -> Session:
+def recorded(
+    folder: Path, path: Path, change=lambda answer, take: answer, listed=(), **also
+) -> Session:
     """A session of an amp that is the twin itself, but for what `change` does to each take."""
-    session = Session(folder, "an amp (simulated)", RATE_HZ, KNOBS, takes(), **also)
+    session = Session(folder, "an amp (simulated)", RATE_HZ, KNOBS, listed or takes(), **also)
     di = RNG.normal(0, 0.2, TAKE_SAMPLES * len(session.takes)).astype(np.float32)
     soundfile.write(folder / "di.wav", di, RATE_HZ, "FLOAT")
     for take in session.takes:
@@ -128,8 +131,55 @@ def test_the_twin_left_at_the_nearest_setting_is_the_baseline(path, itself):
         assert row["nearest_setting_esr"] == pytest.approx(expected, rel=1e-4)
     frozen = [row["nearest_setting_esr"] for row in of(report, "test")]
     assert min(frozen) > 1e-6
-    assert report["baseline"]["nearest_setting"]["median"] == pytest.approx(np.median(frozen))
+    assert report["baselines"]["nearest_setting"]["median"] == pytest.approx(np.median(frozen))
     assert all(row["distance"] == 0 for row in of(report, "train"))
+
+
+def judged_by(folder: Path, path: Path) -> Session:
+    """A setting amid four that training saw with the same passage, and a corner without any."""
+    around = [(4, 0.5), (7, 0.5), (5, 0), (10, 1)]
+    roles = [Role("interior", "playing", False, False), Role("training", "playing", True, False)]
+    roles += [Role("stand-in", "playing", True, False)] * 3 + [
+        Role("corners", "playing", False, False)
+    ]
+    settings = [(5, 0.5), *around, (0, 0)]
+    listed = tuple(
+        Take(f"{i}.wav", {"Volume": v, "Bright": b}, "test", 12000 * (i == 5), TAKE_SAMPLES, role)
+        for i, ((v, b), role) in enumerate(zip(settings, roles, strict=True))
+    )
+    return recorded(folder, path, listed=listed)
+
+
+def test_without_a_twin_there_are_the_recordings_next_to_a_setting(path, tmp_path):
+    session = judged_by(tmp_path, path)
+    report = evaluate(path, session)
+    (row,) = [row for row in report["settings"] if row["family"] == "interior"]
+    amp, near, *others = (session.recording(t).astype(float)[31:] for t in session.takes[:5])
+    assert row["nearest_setting"] == session.takes[1].setting
+    assert row["nearest_take_esr"] == pytest.approx(np.sum((near - amp) ** 2) / np.sum(amp**2))
+    apart = [np.linalg.norm(session.setting(t) - session.setting(session.takes[0]))
+             for t in session.takes[1:5]]  # fmt: skip
+    weights = 1 / np.array(apart)
+    blend = np.average([near, *others], axis=0, weights=weights)
+    assert row["blend_esr"] == pytest.approx(np.sum((blend - amp) ** 2) / np.sum(amp**2))
+    assert report["baselines"]["nearest_take"]["median"] == row["nearest_take_esr"]
+    assert report["baselines"]["blend"]["count"] == 1
+
+
+def test_stand_ins_are_not_judged_and_what_has_none_has_no_baseline(path, tmp_path):
+    report = evaluate(path, judged_by(tmp_path, path))
+    assert [row["family"] for row in report["settings"]] == ["interior", "training", "corners"]
+    corner = report["settings"][2]
+    assert corner["nearest_take_esr"] is corner["blend_esr"] is corner["distance"] is None
+    assert [cell["family"] for cell in report["table"]] == ["interior", "training", "corners"]
+    assert (report["seen"]["count"], report["unseen"]["count"]) == (1, 1)
+
+
+def test_takes_that_share_one_di_stand_in_for_each_other(path, tmp_path):
+    one_di = tuple(replace(take, start_samples=0) for take in takes())
+    session = recorded(tmp_path, path, listed=one_di, shared_passages=True)
+    rows = of(evaluate(path, session), "test")
+    assert all(row["nearest_take_esr"] > 1e-6 and row["blend_esr"] > 1e-6 for row in rows)
 
 
 # ---- Which takes -------------------------------------------------------------------------------

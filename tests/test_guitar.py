@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tubetwin import guitar
+from tubetwin import guitar, passages
 from tubetwin.guitar import Guitar, Note
 
 RATE = 48000
@@ -88,7 +88,7 @@ def test_hard_chords_nearly_fill_the_scale() -> None:
         assert 0.5 < np.abs(chord).max() <= 1
 
 
-@pytest.mark.parametrize("make", [guitar.playing, guitar.passage, guitar.demo])
+@pytest.mark.parametrize("make", [guitar.playing, passages.passage, guitar.demo])
 def test_same_seed_same_sound_other_seed_other_sound(
     make: Callable[[float, int, int], np.ndarray],
 ) -> None:
@@ -98,7 +98,7 @@ def test_same_seed_same_sound_other_seed_other_sound(
     assert level_db(first - other) > level_db(first) - 20
 
 
-@pytest.mark.parametrize("make", [guitar.playing, guitar.passage, guitar.demo])
+@pytest.mark.parametrize("make", [guitar.playing, passages.passage, guitar.demo])
 @pytest.mark.parametrize(
     ("seconds", "rate"), [(0.05, 48000), (1.23456, 48000), (4, 44100), (2, 96000)]
 )
@@ -141,7 +141,7 @@ def test_nothing_clicks(pieces: list[np.ndarray]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_passages_differ_from_playing_by_what_playing_lacks(seed: int) -> None:
-    wave = guitar.passage(20, seed).astype(float)
+    wave = passages.passage(20, seed).astype(float)
     windows = wave.reshape(-1, RATE // 10)
     levels = np.array([level_db(w) for w in windows])
     assert levels.min() < -60
@@ -154,10 +154,10 @@ def test_passages_differ_from_playing_by_what_playing_lacks(seed: int) -> None:
 def test_a_sweep_covers_the_band_and_a_burst_leaves_a_soft_tail() -> None:
     t = np.arange(RATE) / RATE
     rng = np.random.default_rng(0)
-    sweep = guitar._sweep(t, rng)
+    sweep = passages._sweep(t, rng)
     early, late = sweep[: RATE // 10], sweep[-RATE // 50 :]
     assert share_db(early, 0, 60) > -0.5
     assert share_db(late, 10000, 20000) > -0.5
     for _ in range(20):
-        burst = guitar._burst(t, rng)
+        burst = passages._burst(t, rng)
         assert level_db(burst[-RATE // 4 :]) < level_db(burst[: RATE // 8]) - 10

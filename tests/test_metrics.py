@@ -305,6 +305,26 @@ def test_harmonics_end_at_half_the_sample_rate():
     assert np.isfinite(levels_db[:4]).all()
 
 
+def chebyshev(*weights_db: float) -> np.ndarray:
+    """A tone whose harmonics from H2 on have these levels."""
+    x = np.cos(2 * np.pi * 441.3 * SECONDS)
+    weights = [0, 1, *(10 ** (db / 20) for db in weights_db)]
+    return np.polynomial.chebyshev.chebval(x, weights)
+
+
+def test_harmonic_error_is_the_rms_of_the_harmonics_errors_in_db():
+    amp, twin = chebyshev(-20, -40), chebyshev(-23, -36)
+    expected = np.sqrt((3**2 + 4**2) / 2)
+    assert metrics.harmonic_error_db(amp, twin, 441.3, RATE_HZ) == pytest.approx(expected, rel=1e-4)
+    assert metrics.harmonic_error_db(amp, 0.1 * amp + 1, 441.3, RATE_HZ) < 1e-4  # level, offset
+
+
+def test_harmonics_60_db_down_do_not_count_and_a_pure_tone_has_no_error():
+    amp, twin = chebyshev(-20, -61), chebyshev(-20, -50)
+    assert metrics.harmonic_error_db(amp, twin, 441.3, RATE_HZ) < 1e-4
+    assert np.isnan(metrics.harmonic_error_db(sine(440), sine(440), 440, RATE_HZ))
+
+
 # Level, sag, recovery, clicks
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tubetwin import plots, report
+from tubetwin import plots
 from tubetwin.plots import LINES
 from tubetwin.report import Clip, Dial, Page
 
@@ -57,7 +57,8 @@ def some_page() -> str:
     page.section("Plots")
     both = {"amp": SOUND, "twin": SOUND}
     page.plots(*(plots.waveforms(name, both, RATE) for name in ("Clean", "Crunch")))
-    page.table(("a", "b"), [("1 < 2", "x")])
+    page.tiles(("26 dB", "a < b"))
+    page.table(("a", "b"), [("1 < 2", "x\nand > y")])
     page.items("one & two")
     return page.html()
 
@@ -83,6 +84,8 @@ def test_whatever_a_name_holds_stays_text():
     page = some_page()
     assert "<title>Twins &amp; &lt;amps&gt;</title>" in page
     assert "<td>1 &lt; 2</td>" in page
+    assert "<td>x<small>and &gt; y</small></td>" in page
+    assert "<span>a &lt; b</span>" in page
     assert "one &amp; two" in page
 
 
@@ -136,7 +139,10 @@ AWKWARD = {
     "one setting": lambda: plots.esr_by_setting("a", {"unseen": [0.01]}),
     "perfect": lambda: plots.esr_by_setting("a", {"unseen": [0.0, 0.0]}),
     "none": lambda: plots.esr_by_setting("a", {"unseen": [], "seen": [np.nan]}),
-    "distance": lambda: plots.esr_by_distance("a", {"unseen": ([0.1, 0.2], [0.01, np.nan])}),
+    "distance": lambda: plots.esr_over("a", "far", {"unseen": ([0.1, 0.2], [0.01, np.nan])}),
+    "family": lambda: plots.family("a", "dB", [-6, 0], {str(i): [0.1, np.nan] for i in range(7)}),
+    "gains": lambda: plots.gains("a", "ms", [0, 1], {"amp": [-3, np.nan], "twin": [-np.inf, 0]}),
+    "names": lambda: plots.by_name("a", "dB", ["x", "y"], {"amp": [-30, -np.inf]}),
 }
 
 
@@ -157,7 +163,7 @@ def test_whatever_is_measured_can_be_drawn(case):
 
 def test_the_twin_lies_on_top_of_the_amp():
     drawn = plots.waveforms("a", {"amp": SOUND, "twin": SOUND}, RATE)
-    assert drawn.index(LINES["amp"].colour) < drawn.index(LINES["twin"].colour)
+    assert drawn.index("var(--amp,") < drawn.index("var(--twin,")
 
 
 def test_axes_name_their_units():
@@ -167,7 +173,7 @@ def test_axes_name_their_units():
 
 
 def marks(drawn: str, source: str) -> int:
-    return len(re.findall(rf"<use [^>]*stroke: {LINES[source].colour}", drawn))
+    return len(re.findall(rf"<use [^>]*stroke: var\(--{source}, {LINES[source].colour}", drawn))
 
 
 def test_harmonics_that_are_not_there_leave_no_mark():
@@ -181,70 +187,3 @@ def test_every_setting_is_one_mark_and_silent_ones_none():
     one = {"unseen": [0.1]}
     drawn = [plots.esr_by_setting("a", groups) for groups in (esr, one)]
     assert marks(drawn[0], "unseen") - marks(drawn[1], "unseen") == 2
-
-
-# ---- The page of an evaluation -----------------------------------------------------------------
-
-
-def row(split: str, esr: float | None, volume: float) -> dict:
-    keys = (
-        "esr_pre",
-        "esr_above_4khz",
-        "mr_stft",
-        "gain_error_db",
-        "spectrum_error_db",
-        "dc_error",
-    )
-    return {
-        "file": "takes/0001.wav",
-        "split": split,
-        "silent": esr is None,
-        "setting": {"Volume": volume, "Mid-Bite": 5.0},
-        "esr": esr,
-        "distance": 0.1 * volume,
-        **dict.fromkeys(keys, esr),
-    }
-
-
-def verdict(rows: list[dict]) -> dict:
-    def summary(split: str) -> dict:
-        found = [r["esr"] for r in rows if r["split"] == split and r["esr"] is not None]
-        keys = ("median", "p90", "worst")
-        values = (np.median(found), np.percentile(found, 90), max(found)) if found else [None] * 3
-        return {
-            "what": f"takes of {split}",
-            "count": len(found),
-            **dict(zip(keys, values, strict=True)),
-        }
-
-    about = {"name": "A twin", "rig": "tubetwin reference amp (simulated)", "simulated": True}
-    return about | {"settings": rows, "seen": summary("train"), "unseen": summary("test")}
-
-
-def test_an_evaluation_shows_seen_and_unseen_apart_and_the_worst_first():
-    rows = [row("train", 0.001 * (i + 1), i) for i in range(5)]
-    rows += [row("test", 0.0123 * (i + 1), i + 0.5) for i in range(10)] + [row("test", None, 0.0)]
-    page = report.evaluation_page(verdict(rows))
-    Outline(page)
-    assert "http" not in page
-    assert "takes of train" in page
-    assert "takes of test" in page
-    assert page.count("<svg") == 3
-    table = page[page.index("Where it is worst") :]
-    assert re.findall(r"Volume ([\d.]+)", table) == [
-        "9.5",
-        "8.5",
-        "7.5",
-        "6.5",
-        "5.5",
-        "4.5",
-        "3.5",
-        "2.5",
-    ]
-
-
-@pytest.mark.parametrize("splits", [("train",), ("test",), ("train", "test")])
-def test_an_evaluation_of_one_take_each_is_still_a_page(splits):
-    page = report.evaluation_page(verdict([row(split, 0.01, 5) for split in splits]))
-    Outline(page)
-    assert page.count("<svg") == (3 if "test" in splits else 2)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tubetwin import amp, cli, inspection
+from tubetwin import amp, cli, inspection, schedule, twin
 from tubetwin.session import Session, Take
 from tubetwin.solver import Solver
 
@@ -149,6 +149,49 @@ def test_a_session_copied_elsewhere_is_the_same(
     here, there = Session.load(recorded[0]), Session.load(tmp_path / "copy")
     assert here.takes == there.takes
     assert str(recorded[0]) not in (tmp_path / "copy" / "session.json").read_text()
+
+
+def test_a_session_copied_elsewhere_trains_there(
+    recorded: tuple[Path, Player], tmp_path: Path
+) -> None:
+    """On a machine without the original: a process of its own, in another folder."""
+    shutil.copytree(recorded[0], tmp_path / "copy")
+    words = ["train", "copy", "--size", "nano", "--minutes", "0.05", "--threads", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tubetwin.cli", *words, "-o", "my.twin"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert twin.load(tmp_path / "my.twin").knobs == Session.load(recorded[0]).knobs
+
+
+def test_added_takes_are_asked_for_and_join_the_session(
+    recorded: tuple[Path, Player], tmp_path: Path
+) -> None:
+    folder = tmp_path / "session"
+    shutil.copytree(recorded[0], folder)
+    before = Session.load(folder)
+    again = Player(tmp_path / "card", folder, "--no-loopback")
+    assert again.play() == 2
+    assert "is recorded" in "".join(again.said)
+    setting = {"Volume": 4.2, "Treble": 1.1, "Bass": 8.0, "Mid-Bite": 6.3}
+    schedule.extend(folder, [setting])
+    later = Player(tmp_path / "card", folder)
+    asked: list[int] = []
+
+    def note(number: int, words: str) -> str:
+        asked.append(number)
+        return ""
+
+    assert later.play(note) == 0, "".join(later.said)
+    assert asked == [len(before.takes) + 1]
+    session = Session.load(folder)
+    assert session.takes[:-1] == before.takes
+    added = session.takes[-1]
+    assert (dict(added.setting), added.split) == (setting, "train")
+    assert np.array_equal(session.whole_di[: len(before.whole_di)], before.whole_di)
+    own = direct(session, added)
+    assert np.sum((session.recording(added) - own) ** 2) < 2e-4 * np.sum(own**2)
 
 
 def test_a_killed_capture_loses_at_most_the_take_being_recorded(tmp_path: Path) -> None:

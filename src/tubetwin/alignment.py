@@ -150,6 +150,23 @@ def overlap(di: Samples, recording: Samples, lag: int) -> tuple[Samples, Samples
     return di[start : start + length], recording[start + lag :][:length], start
 
 
+def place(part: Samples, whole: Samples) -> tuple[float, int]:
+    """Where a piece that was cut out of a recording lies in it: samples from its start, and sign.
+
+    Both are the same sound, so plain correlation has one sharp peak, whatever an amp did before.
+    """
+    size = 1 << (len(whole) + len(part) - 1).bit_length()
+    spectrum = np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size))
+    correlation = np.fft.irfft(spectrum, size)
+    top = int(np.abs(correlation).argmax())
+    sign = 1 if correlation[top] > 0 else -1
+    at = np.array([top - 1, top, top + 1])
+    before, peak, after = sign * correlation[at % size]
+    bend = before - 2 * peak + after
+    between = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return (top if top < len(whole) else top - size) + float(between), sign
+
+
 # ---- A linear model, and where it fits -----------------------------------------------------------
 
 

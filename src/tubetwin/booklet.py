@@ -1,22 +1,18 @@
 """The booklet of the demo: what twin and amp played, as a page of players, plots and tables."""
 
-import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import soundfile
-from scipy.signal import oaconvolve
 
-from tubetwin import audio, cabinet, datasheet, metrics, playlist, plots, probes, sounds
+from tubetwin import cabinet, datasheet, metrics, playlist, plots, probes, sounds
+from tubetwin.clips import dials, encoded, gain_for, through
+from tubetwin.duet import Answers
 from tubetwin.playlist import STAIRS, SWEEP, Jobs, Samples
-from tubetwin.report import Clip, Dial, Page
+from tubetwin.report import Clip, Page
 from tubetwin.twin import Twin
 
-PEAK = 0.9  # of what is written: just below full scale
-FADE_SECONDS = 0.02
-WEB_RATE_HZ = 48000  # the highest that MP3 has
 EXCERPT_SECONDS = 0.02  # of a waveform: more than a period of the low E, and still readable
 WINDOW_SECONDS = 0.25  # of an error that is followed over time
 SOFT_DB, HARD_DB = -24.0, -6.0  # of the tones whose harmonics are shown
@@ -29,9 +25,6 @@ FIGURES: dict[str, tuple[str, Callable[..., Any]]] = {  # how it is written, how
     "spectrum error (dB)": (".2f", metrics.spectrum_error_db),
     "envelope error (dB)": (".2f", metrics.envelope_error_db),
 }
-
-Answers = Mapping[str, Samples]
-"""What came out of the twin or the amp, by the name of the job."""
 
 
 # ---- What was heard ----------------------------------------------------------------------------
@@ -75,35 +68,6 @@ class Heard:
         }
 
 
-# ---- Sounds ------------------------------------------------------------------------------------
-
-
-def through(ir: Samples, samples: Samples) -> Samples:
-    """The same sound from a cabinet, as long as before."""
-    return np.asarray(oaconvolve(samples, ir)[: len(samples)], np.float32)
-
-
-def gain_for(sounds: Iterable[Samples]) -> float:
-    """One gain for all: the loudest peaks at `PEAK`, the others stay as loud beside it."""
-    return PEAK / max(1e-9, *(float(np.abs(sound).max()) for sound in sounds))
-
-
-def encoded(samples: Samples, sample_rate_hz: int) -> bytes:
-    """A sound for a web page: MP3, or Ogg Vorbis where libsndfile lacks it; faded at both ends."""
-    samples = audio.resample(samples, sample_rate_hz, WEB_RATE_HZ)
-    fade = min(round(FADE_SECONDS * WEB_RATE_HZ), len(samples) // 2)
-    ramp = np.linspace(0, 1, fade, dtype=np.float32)
-    samples = samples.copy()
-    samples[:fade] *= ramp
-    samples[len(samples) - fade :] *= ramp[::-1]
-    mp3 = "MP3" in soundfile.available_formats()
-    kind = ("MP3", "MPEG_LAYER_III") if mp3 else ("OGG", "VORBIS")
-    sound = io.BytesIO()
-    quality = {"compression_level": 0.3, "bitrate_mode": "VARIABLE"} if mp3 else {}
-    soundfile.write(sound, samples, WEB_RATE_HZ, format=kind[0], subtype=kind[1], **quality)
-    return sound.getvalue()
-
-
 # ---- The page ----------------------------------------------------------------------------------
 
 CIRCUIT = (
@@ -112,16 +76,6 @@ CIRCUIT = (
     "No training ever heard this music; whether the settings are new to the twin depends on its "
     "session.",
 )
-
-
-def _dials(heard: Heard, name: str) -> list[Dial]:
-    dials = []
-    for knob in heard.twin.knobs:
-        value = np.atleast_1d(heard.jobs[name].setting.get(knob.name, knob.default))
-        ends = [float(value[0])] if len(value) == 1 else [float(value[0]), float(value[-1])]
-        printed = " to ".join(f"{end:.3g}" for end in ends)
-        dials.append(Dial(knob.name, printed, [knob.normalise(end) for end in ends]))
-    return dials
 
 
 def _listen(page: Page, heard: Heard, esr: Mapping[str, float]) -> None:
@@ -139,7 +93,11 @@ def _listen(page: Page, heard: Heard, esr: Mapping[str, float]) -> None:
             wet = encoded(cabinet_gain * through(ir, sounds[source]), heard.rate)
             clips.append(Clip(f"{source.capitalize()} + cabinet", wet, source))
         note = f"ESR {esr[name]:.4f}" if name in esr else ""
-        players.append(page.player(name, clips, _dials(heard, name), note, chosen=2))
+        players.append(
+            page.player(
+                name, clips, dials(heard.twin.knobs, heard.jobs[name].setting), note, chosen=2
+            )
+        )
     page.section(
         "Hear it",
         "Press play, then switch the source: it changes at once and keeps its place. All settings "

@@ -31,6 +31,7 @@ from tubetwin import audio
 from tubetwin.files import BadInput, replacing
 from tubetwin.knobs import Knob, Setting, normalise
 from tubetwin.planning import STRETCH, Plan, plan
+from tubetwin.roles import Role
 
 __all__ = ["STRETCH", "Amp", "Plan", "alone", "apart", "plan", "record", "windows"]
 
@@ -198,11 +199,17 @@ def _begin(folder: Path, promise: dict[str, Any], passages: Sequence[np.ndarray]
     foreign = [p.name for p in folder.iterdir() if p.name[0] != "." and p.name != PARTIAL]
     if foreign:
         raise BadInput(f"{folder} already holds {foreign[0]}: choose a new or empty folder")
+    places: dict[bytes, int] = {}  # a passage that several takes play is kept once
+    played: list[np.ndarray] = []
     start = 0
     for take, samples in zip(promise["takes"], passages, strict=True):
-        take |= {"start_samples": start, "length_samples": len(samples)}
-        start += len(samples)
-    di = np.concatenate(passages)
+        key = sha256(samples.tobytes()).digest()
+        if key not in places:
+            places[key] = start
+            played.append(samples)
+            start += len(samples)
+        take |= {"start_samples": places[key], "length_samples": len(samples)}
+    di = np.concatenate(played)
     with replacing(folder / PARTIAL) as temporary:
         temporary.write_text(json.dumps(promise, indent=1, ensure_ascii=False), "utf-8")
     audio.write(folder / "di.wav", di, promise["sample_rate_hz"])
@@ -220,7 +227,7 @@ def _resume(folder: Path, promise: dict[str, Any], first: np.ndarray) -> np.ndar
         raise BadInput(f"{folder / PARTIAL} is broken: delete {folder} and start anew") from error
     di = audio.read(folder / "di.wav").samples[:, 0]
     same = begun | {"takes": takes} == promise and np.array_equal(di[: len(first)], first)
-    if not same or sum(length for _, length in places) != len(di):
+    if not same or max(map(sum, places)) != len(di):
         raise BadInput(
             f"{folder} holds an interrupted capture of something else (another rig, plan, seed or "
             "DI): repeat its own command to finish it, or choose another folder"
@@ -305,6 +312,7 @@ def record(
     levels: Mapping[str, float] | None = None,
     processes: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    roles: Sequence[Role] | None = None,
 ) -> None:
     """Record a session; interrupted, the same call goes on where it stopped.
 
@@ -321,13 +329,18 @@ def record(
         levels: `input_full_scale_volts` and `output_full_scale_volts`, or None if unknown.
         processes: takes that are played at once.
         progress: called with (takes done, takes in all).
+        roles: what each take stands for, in a session to judge by: `passage` then gets the number
+            of the take, from 0, and several may play the same.
     Raises:
         BadInput: the folder holds anything else or is being written to, a setting is out of
             range, or the amp answers with a wrong length, NaN or dead silence.
     """
     folder = Path(folder)
     promise = _promise(rig, knobs, plan, sample_rate_hz, seed, levels)
-    seeds = passage_seeds(plan, seed)
+    if roles:
+        for take, role in zip(promise["takes"], roles, strict=True):
+            take["role"] = role.as_json()
+    seeds = list(range(len(plan))) if roles else passage_seeds(plan, seed)
     with alone(folder):
         if (folder / "session.json").exists():
             raise BadInput(f"{folder} already holds a session: choose another folder or delete it")

@@ -33,7 +33,7 @@ STILL_SAMPLES = 12  # equal samples while music plays: nothing was recorded
 BLOCKS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # of sound cards
 STEP_SAMPLES = 3.0  # by which the lag may change within a take
 DRIFT_SAMPLES = 1.0  # over a whole take; less is taken out without a word
-MOST_DRIFT_PPM = 300.0  # of two crystals; beyond it, it is no clock
+MOST_DRIFT_PPM = 120.0  # of two crystals of 50 ppm each, and some: beyond it, it is no clock
 QUIET_DBFS = -95.0  # of a DI that rests: below any pickup's own hiss
 DECAY_SECONDS, REST_SECONDS = 0.25, 0.1  # that a chord takes to leave amp and room; of a rest
 HARMONICS = 6  # of the mains, in a hum
@@ -163,8 +163,11 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
         part = model[max(begin - 8, 0) : end + 8]
         return bool(loud[begin:end].mean() > 0.5 and np.ptp(part) > moves)
 
+    # Where the amp rests, hiss moves every sample of an analogue recording: then none may stand still.
+    rests = _rms(model, 256) < 0.02 * rms
+    hisses = rests.sum() > 1000 and np.mean(steps[rests] <= 1e-6 * rms) < 0.01
     still = _runs(steps <= 1e-6 * rms, STILL_SAMPLES)
-    found = [int(begin) for begin, end in still if plays(begin, end)]
+    found = [int(begin) for begin, end in still if hisses or plays(begin, end)]
     moving = np.abs(recording) > 0.02 * rms
     for block in BLOCKS:
         if 2 * block >= len(recording):
@@ -172,7 +175,7 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
         twice = np.zeros(len(recording), bool)
         twice[block:] = np.abs(recording[block:] - recording[:-block]) <= 1e-6 * rms
         runs = _runs(twice, max(block - 2, 24))
-        found += [int(a) for a, b in runs if moving[a:b].mean() > 0.3 and plays(a, b)]
+        found += [int(a) for a, b in runs if hisses or (moving[a:b].mean() > 0.3 and plays(a, b))]
     return sorted(found)
 
 
@@ -252,7 +255,9 @@ def listen(
     own = passage or slice(0, len(di))
     here = slice(max(own.start, begin), max(own.start, min(own.stop, end)))
     enough = here.stop - here.start > 0.5 * sample_rate_hz or covered >= ENOUGH
-    if a.clarity < CLEAR or (enough and not _follows(di[here], straight[here], sample_rate_hz)):
+    cut = abs(a.step[0]) > STEP_SAMPLES  # both halves follow, each with a lag of its own
+    follows = cut or not enough or _follows(di[here], straight[here], sample_rate_hz)
+    if a.clarity < CLEAR or not follows:
         if peak < SILENT_DBFS:
             return Heard(replace(a, gain=0.0), seconds, covered, peak, rms)
         speed = _speed(di, recording, sample_rate_hz, own)
@@ -322,5 +327,9 @@ def _drift(take: str, heard: Heard, sample_rate_hz: int) -> Iterator[Finding]:
     a = heard.alignment
     moved = abs(a.drift_ppm) * 1e-6 * heard.seconds * sample_rate_hz
     if moved > DRIFT_SAMPLES and abs(a.drift_ppm) > 6 * a.drift_doubt_ppm:
-        verdict = DOUBTFUL if abs(a.drift_ppm) < MOST_DRIFT_PPM else REFUSED
-        yield Finding("drift", verdict, take, f"the clocks differ by {a.drift_ppm:+.1f} ppm")
+        if abs(a.drift_ppm) < MOST_DRIFT_PPM:
+            what = f"the clocks differ by {a.drift_ppm:+.1f} ppm"
+            yield Finding("drift", DOUBTFUL, take, what)
+        else:
+            what = f"{moved:.0f} samples {'lost' if a.drift_ppm < 0 else 'too many'} on the way"
+            yield Finding("dropout", REFUSED, take, what)

@@ -27,7 +27,7 @@ def cli() -> None:
                        tubetwin train session -o my.twin
     Of your own amp:   tubetwin plan --knob Volume=1:10 --knob Treble -o session
                        tubetwin capture session, or tubetwin import recordings/
-    Judge one:         tubetwin evaluate my.twin session
+    Judge one:         tubetwin evaluate my.twin session, tubetwin report my.twin session
     In a DAW:          tubetwin export-plugin my.twin --format vst3 -o ~/.vst3
                        tubetwin preset my.twin --volume 7 --format lv2 -o ~/.lv2
     """
@@ -37,7 +37,7 @@ for command in (
     *(playing.render, playing.live, playing.web, playing.demo, playing.amp, playing.di),
     *(playing.export_plugin, playing.preset),
     *(recording.plan, recording.capture, recording.import_, recording.check),
-    *(making.train, making.evaluate, making.info),
+    *(making.train, making.evaluate, making.report, making.info),
 ):
     cli.add_command(command)
 

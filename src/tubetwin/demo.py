@@ -6,85 +6,24 @@ what the twin does with a guitar it does not know.
 """
 
 import json
-import multiprocessing
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tubetwin import amp, audio, booklet, cabinet, datasheet, engine, playlist
-from tubetwin.booklet import Answers, Heard, gain_for, through
-from tubetwin.capture import _obey
+from tubetwin import audio, booklet, cabinet, datasheet, duet, playlist
+from tubetwin.booklet import Heard
+from tubetwin.clips import gain_for, through
 from tubetwin.files import BadInput, replacing
-from tubetwin.playlist import Job, Jobs, Samples
-from tubetwin.twin import Twin, bundled, load
+from tubetwin.playlist import Samples
+from tubetwin.twin import bundled, load
 
-PROCESSES = 2
-TWIN_WORK = 0.2  # of the circuit's, for each sample
 MANIFEST = "demo.json"
 MADE_BY = "tubetwin demo"
 UNFINISHED = ".unfinished-"
-
-
-# ---- Playing -----------------------------------------------------------------------------------
-
-
-def _work(job: Job) -> float:
-    """Samples, with those of a moving knob counted as dear as they were measured to be."""
-    return len(job.di) * (2.5 if job.moves else 1.0)
-
-
-@contextmanager
-def _circuit(jobs: Jobs, sample_rate_hz: int) -> Iterator[dict[str, Future[Samples]]]:
-    """The simulated amp, answering all jobs in processes of its own, the longest first."""
-    if not jobs:
-        yield {}
-        return
-    context = multiprocessing.get_context("forkserver")  # no threads or locks are inherited
-    with ProcessPoolExecutor(PROCESSES, context, initializer=_obey) as pool:
-        longest = sorted(jobs, key=lambda name: _work(jobs[name]), reverse=True)
-        try:
-            yield {
-                name: pool.submit(amp.render, jobs[name].di, jobs[name].setting, sample_rate_hz)
-                for name in longest
-            }
-        except BrokenProcessPool as error:
-            raise BadInput(
-                "a worker was killed, perhaps for want of memory: end other programs"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _play(
-    twin: Path,
-    jobs: Jobs,
-    circuit_jobs: Jobs,
-    sample_rate_hz: int,
-    progress: Callable[[float], None] | None,
-) -> tuple[Answers, Answers]:
-    """The answers of twin and amp, both at work at once."""
-    answers: dict[str, Samples] = {}
-    total = sum(map(_work, circuit_jobs.values())) + sum(map(_work, jobs.values())) * TWIN_WORK
-
-    with _circuit(circuit_jobs, sample_rate_hz) as futures:
-
-        def tell() -> None:
-            solved = sum(_work(circuit_jobs[n]) for n, future in futures.items() if future.done())
-            if progress:
-                progress((solved + sum(_work(jobs[n]) for n in answers) * TWIN_WORK) / total)
-
-        for name, job in jobs.items():
-            answers[name] = engine.render(twin, job.di, job.setting)
-            tell()
-        for _ in as_completed(futures.values()):
-            tell()
-        return answers, {name: futures[name].result() for name in circuit_jobs}
 
 
 # ---- The folder --------------------------------------------------------------------------------
@@ -155,12 +94,6 @@ def _write_sounds(folder: Path, di: Samples, sounds: Mapping[str, Samples], rate
 # ---- The demo ----------------------------------------------------------------------------------
 
 
-def is_reference(twin: Twin) -> bool:
-    """Whether the twin was made from the amp that we can simulate, and knows its knobs."""
-    rig = str(twin.provenance.get("rig", "")).lower()
-    return "reference amp" in rig and {k.name for k in twin.knobs} == {k.name for k in amp.KNOBS}
-
-
 def run(
     folder: Path | str,
     di: Path | str | None = None,
@@ -193,8 +126,8 @@ def run(
         signals = playlist.signals(loaded.knobs, rate)
         part = playlist.excerpt(samples, rate)
         compared = {name: job.part(part) for name, job in music.items()} | signals
-        solved = compared if compare and is_reference(loaded) else {}
-        twin_answers, amp_answers = _play(path, music | signals, solved, rate, progress)
+        solved = compared if compare and duet.is_reference(loaded) else {}
+        twin_answers, amp_answers = duet.play(path, music | signals, solved, rate, progress)
 
         sounds = {f"{i}-{_slug(n)}-twin": twin_answers[n] for i, n in enumerate(music, 1)}
         if solved:

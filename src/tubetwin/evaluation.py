@@ -2,9 +2,9 @@
 
 What is judged is what is heard: the DI of each take goes from silence through the native engine at
 the setting of the take, and the answer is held against the recording, by the definitions of
-`metrics`. The headline is the takes of split `test`: neither their settings nor, unless the session
-says otherwise, their passages were ever trained on. Some takes that training did hear stand beside
-them, apart, for the gap between both is what the knobs cost.
+`metrics`. The headline is settings inside the panel that training never saw, with passages it never
+heard. Settings that it saw stand beside them, apart, for the gap between both is what the knobs
+cost; and so does all else that a session to judge by has (`roles`), each kind by itself.
 """
 
 import math
@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tubetwin import engine, metrics, twin
+from tubetwin import engine, metrics, roles, tables, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob, Setting
+from tubetwin.roles import STAND_IN, Role
 from tubetwin.session import SPLITS, Session, Take
 
-FORMAT = 1
+FORMAT = 2
 QUIETEST = 1e-8  # of the loudest take's power, -80 dB: below it a rig's own noise is all there is
 SHORTEST_SECONDS = 0.1  # of audio behind the warm-up: five periods of the lowest third octave
 EXCERPT_SECONDS = 10  # MR-STFT holds whole spectrograms, 0.5 GB for 10 s
-RESAMPLES = 2000  # of the bootstrap: its 95 % interval then holds still to 1 or 2 %
+BLENDED = 4  # takes at most, weighted by how near they are
 
 Samples = npt.NDArray[np.float64]
 
@@ -49,6 +50,13 @@ FIGURES: Mapping[str, Callable[[Samples, Samples, float], Any]] = {
 }
 
 
+BASELINES = {
+    "nearest_setting_esr": "the twin left at the nearest training setting",
+    "nearest_take_esr": "the recording at the nearest training setting instead of a twin",
+    "blend_esr": f"the nearest recordings, at most {BLENDED}, mixed by their distance",
+}
+
+
 def _figures(amp: Samples, answer: Samples, sample_rate_hz: float) -> dict[str, float | None]:
     """All `FIGURES`; None where one does not exist: above 4 kHz of an amp mute there."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -61,8 +69,13 @@ class _Judge:
 
     def __init__(self, player: engine.Player, session: Session, warm_up_samples: int) -> None:
         self.player, self.session, self.warm_up_samples = player, session, warm_up_samples
-        self.trained = session.of("train")
-        self.trained_at = np.array([session.setting(take) for take in self.trained])
+        self.to_judge_by = any(take.role for take in session.takes)
+        self.trained = [take for take in session.takes if self.role(take).seen_setting]
+
+    def role(self, take: Take) -> Role:
+        """What a take stands for."""
+        shared = self.session.shared_passages
+        return take.role or roles.usual(self.session.knobs, take.setting, take.split, shared)
 
     def heard(self, take: Take) -> Samples:
         """The recording, from where the twin's history is whole."""
@@ -82,22 +95,41 @@ class _Judge:
     def row(self, take: Take, silent: bool) -> dict[str, Any]:
         """One line of the report; a silent take has no figures."""
         row: dict[str, Any] = {"file": take.file, "split": take.split, "silent": silent}
-        row |= {"setting": dict(take.setting)} | dict.fromkeys(FIGURES)
-        nearest = self._nearest(take)
-        row |= self._distance(take, nearest) | {"nearest_setting_esr": None}
+        row |= self.role(take).as_json() | {"setting": dict(take.setting)}
+        row |= dict.fromkeys((*FIGURES, *BASELINES, "amp_dbfs"))
+        near = self._neighbours(take)
+        row |= self._distance(take, near[0] if near else None)
         if silent:
             return row
         amp = self.heard(take)
+        row["amp_dbfs"] = float(10 * np.log10(np.mean(amp**2)))
         row |= _figures(amp, self.answer(take, take.setting), self.session.sample_rate_hz)
-        if nearest and take.split != "train":
-            row["nearest_setting_esr"] = float(metrics.esr(amp, self.answer(take, nearest.setting)))
+        if near and not self.role(take).seen_setting:
+            row["nearest_setting_esr"] = float(metrics.esr(amp, self.answer(take, near[0].setting)))
+            row |= self._takes_instead(take, near)
         return row
 
-    def _nearest(self, take: Take) -> Take | None:
-        if not self.trained:
-            return None
-        apart = np.linalg.norm(self.trained_at - self.session.setting(take), axis=1)
-        return self.trained[int(apart.argmin())]
+    def _neighbours(self, take: Take) -> list[Take]:
+        """Training's settings around a take, the nearest first; of a judge's, those it brought."""
+        near = self.trained
+        if self.to_judge_by:
+            near = [other for other in near if _same_passage(other, take)]
+        return sorted(near, key=lambda other: self._apart(take, other))
+
+    def _apart(self, take: Take, other: Take) -> float:
+        return float(np.linalg.norm(self.session.setting(take) - self.session.setting(other)))
+
+    def _takes_instead(self, take: Take, near: Sequence[Take]) -> dict[str, float]:
+        """The ESR of the nearest recordings in the twin's place, if they play the same passage."""
+        amp, found = self.heard(take), {}
+        same = [other for other in near[:BLENDED] if _same_passage(other, take)]
+        if same and same[0] is near[0]:
+            found["nearest_take_esr"] = float(metrics.esr(amp, self.heard(same[0])))
+        if len(same) > 1:
+            weights = np.array([1 / max(self._apart(take, other), 1e-6) for other in same])
+            blend = weights / weights.sum() @ np.stack([self.heard(other) for other in same])
+            found["blend_esr"] = float(metrics.esr(amp, blend))
+        return found
 
     def _distance(self, take: Take, nearest: Take | None) -> dict[str, Any]:
         if nearest is None:
@@ -110,33 +142,9 @@ class _Judge:
         }
 
 
-# ---- Many takes --------------------------------------------------------------------------------
-
-
-def _summary(values: Sequence[float]) -> dict[str, Any]:
-    """Median, mean, P90 and worst over settings, each counting once; None where there are none."""
-    if not values:
-        return {"count": 0} | dict.fromkeys(("median", "median_95", "mean", "p90", "worst"))
-    again = np.random.default_rng(0).choice(values, (RESAMPLES, len(values)))
-    return {
-        "count": len(values),
-        "median": float(np.median(values)),
-        "median_95": np.percentile(np.median(again, axis=1), [2.5, 97.5]).tolist(),
-        "mean": float(np.mean(values)),
-        "p90": float(np.percentile(values, 90)),
-        "worst": float(np.max(values)),
-    }
-
-
-def _summaries(rows: Sequence[Mapping[str, Any]], what: str) -> dict[str, Any]:
-    """The summary of one split's ESR, with the medians of the other figures' magnitudes."""
-
-    def of(key: str) -> list[float]:
-        return [abs(row[key]) for row in rows if row[key] is not None]
-
-    medians = {key: float(np.median(of(key))) if of(key) else None for key in FIGURES}
-    silent = sum(row["silent"] for row in rows)
-    return {"what": what} | _summary(of("esr")) | {"silent": silent, "medians": medians}
+def _same_passage(one: Take, other: Take) -> bool:
+    places = [(take.start_samples, take.length_samples) for take in (one, other)]
+    return places[0] == places[1]
 
 
 # ---- What can be judged ------------------------------------------------------------------------
@@ -169,7 +177,7 @@ def _chosen(session: Session, splits: Sequence[str], most_seen: int) -> list[Tak
         raise BadInput(f"there is no split {unknown[0]!r}: choose from {', '.join(SPLITS)}")
     chosen: list[Take] = []
     for split in splits:
-        takes = session.of(split)
+        takes = tuple(t for t in session.of(split) if not t.role or t.role.family != STAND_IN)
         if split == "train" and len(takes) > most_seen:
             spread = np.linspace(0, len(takes) - 1, most_seen).round().astype(int)
             takes = tuple(takes[i] for i in spread)
@@ -212,9 +220,11 @@ def evaluate(
         most_seen: at most so many takes of `train` are judged, spread evenly over the session.
     Returns:
         What JSON can hold: `settings`, a list with one dict for each take (the figures of
-        `FIGURES`; the distance to the nearest training setting in normalised knobs, Euclidean and
-        largest; the ESR of the twin left standing there); `seen` (split `train`) and `unseen`
-        (split `test`), the summaries over settings; `summary`, the short form of `unseen`.
+        `FIGURES`; its role; the distance to the nearest training setting in normalised knobs,
+        Euclidean and largest; the ESR of the `BASELINES`); `table`, the figures of each role;
+        `seen` and `unseen`, the headline of `tables.headline`; `summary`, the short form of
+        `unseen`; `worst`, the files of its five worst; `baselines`, their summaries, to which a
+        benchmark may add its own.
     Raises:
         BadInput: the twin has other knobs or another rate than the session; the session has no
             such takes, or one too short; a file cannot be read.
@@ -240,6 +250,7 @@ def _about(path: Path, loaded: twin.Twin, session: Session) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "twin": str(path),
+        "session": str(session.folder),
         "name": loaded.name,
         "rig": session.rig,
         "simulated": "simulated" in session.rig.lower(),
@@ -250,26 +261,26 @@ def _about(path: Path, loaded: twin.Twin, session: Session) -> dict[str, Any]:
 
 
 def _totals(rows: Sequence[Mapping[str, Any]], session: Session) -> dict[str, Any]:
-    """The summaries by split, and what the same twin gives if nobody turns its knobs."""
+    """The table, the headline, and what one would have without a twin or without its knobs."""
     passages = "passages that training heard" if session.shared_passages else "passages unseen"
     settings = "settings unseen" if session.knobs else "one setting, no knobs"
-    what = {
-        "train": "settings seen, audio that training heard",
-        "validation": f"{settings}, {passages}, used to choose the weights",
-        "test": f"{settings}, {passages}",
-    }
-    seen, chosen_by, unseen = (
-        _summaries([row for row in rows if row["split"] == split], what[split]) for split in SPLITS
-    )
-    frozen = [row["nearest_setting_esr"] for row in rows if row["split"] == "test"]
+    seen_rows, unseen_rows = tables.headline(rows)
+    validation_rows = [row for row in rows if row["split"] == "validation"]
+    heard = all(row["seen_audio"] for row in seen_rows)
+    seen = f"settings seen, {'audio that training heard' if heard else passages}"
+    chosen_by = f"{settings}, {passages}, used to choose the weights"
+    unseen = tables.group(f"{settings}, {passages}", unseen_rows, list(FIGURES))
     return {
         "summary": {key: unseen[key] for key in ("median", "p90", "worst", "mean", "count")},
-        "seen": seen,
+        "seen": tables.group(seen, seen_rows, list(FIGURES)),
         "unseen": unseen,
-        "validation": chosen_by,
-        "baseline": {
-            "nearest_setting": {"what": "the twin left at the nearest training setting"}
-            | _summary([esr for esr in frozen if esr is not None])
+        "validation": tables.group(chosen_by, validation_rows, list(FIGURES)),
+        "table": tables.cells(rows, list(FIGURES)),
+        "worst": [row["file"] for row in tables.worst(unseen_rows or seen_rows)],
+        "baselines": {
+            key.removesuffix("_esr"): {"what": what}
+            | tables.summary([row[key] for row in unseen_rows if row[key] is not None])
+            for key, what in BASELINES.items()
         },
     }
 

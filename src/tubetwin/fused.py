@@ -55,25 +55,34 @@ def forward(network: WaveNet, samples: Tensor, knobs: Tensor, threads: int = 1) 
     Returns:
         (batch, time - history), differentiable in all parameters of the network.
     """
-    history, time = network.history_samples, samples.shape[1]
+    return play(flat(network, knobs), samples, network.shape, threads)
+
+
+def play(parameters: Tensor, samples: Tensor, shape: Shape, threads: int = 1) -> Tensor:
+    """A network of this shape whose parameters may differ from item to item, as `flat` gives them.
+
+    (batch, parameters) and (batch, time) -> (batch, time - history), differentiable in the former.
+    """
+    history, time = shape.receptive_field_samples - 1, samples.shape[1]
     missing = -time % _MULTIPLE
     padded = functional.pad(samples, (missing, 0)).contiguous()
-    flat = _flat(network, knobs)
-    out: Tensor = _Fused.apply(flat, padded, network.shape, threads)  # type: ignore[no-untyped-call]
+    out: Tensor = _Fused.apply(parameters, padded, shape, threads)  # type: ignore[no-untyped-call]
     return out[:, missing + history :]
 
 
-def _flat(network: WaveNet, knobs: Tensor) -> Tensor:
+def flat(network: WaveNet, knobs: Tensor) -> Tensor:
     """All parameters of each item in the order that gradient.h reads them: (batch, parameters)."""
-    taps, bias = network.folded(knobs)
-    batch = knobs.shape[0]
-    shared = [network.snake.alpha, network.mix.weight, network.mix.bias]
-    shared += [network.head.weight, network.head.bias]
-    lift = torch.cat([network.lift.weight, network.lift.bias])
-    tail = torch.cat([p.flatten() for p in shared])
-    return torch.cat(
-        [lift.expand(batch, -1), taps.flatten(1), bias.flatten(1), tail.expand(batch, -1)], 1
-    )
+    net, (taps, bias) = network, network.folded(knobs)
+    mix = net.mix.weight[None], net.mix.bias[None]
+    head = net.head.weight[None], net.head.bias[None]
+    lift = net.lift.weight[None], net.lift.bias[None]
+    return joined(*lift, taps, bias, net.snake.alpha[None], *mix, *head)
+
+
+def joined(*parts: Tensor) -> Tensor:
+    """Tensors (batch, ...), or (1, ...) where all items share them, as one (batch, parameters)."""
+    batch = max(len(part) for part in parts)
+    return torch.cat([part.flatten(1).expand(batch, -1) for part in parts], 1)
 
 
 class _Fused(torch.autograd.Function):

@@ -1,4 +1,4 @@
-"""A synthetic guitar plugged straight in: plucked strings, chords, riffs, and passages that train.
+"""A synthetic guitar plugged straight in: plucked strings, chords, riffs, and a short piece.
 
 A string is a loop that a pluck travels round: one trip takes one period and loses a little, most
 of all at high frequencies. Six such loops, a pickup, and a player who is never twice the same.
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 from numba import njit
-from scipy.signal import chirp, lfilter
+from scipy.signal import lfilter
 
 Rng = np.random.Generator
 Thing = TypeVar("Thing")
@@ -196,7 +196,7 @@ def _electrics(wave: np.ndarray, guitar: Guitar, rng: Rng, rate: int) -> np.ndar
     return np.asarray(coil + hiss + 10 ** (guitar.hum_dbfs / 20) * hum)
 
 
-def _fitted(wave: np.ndarray, fade_seconds: float, rate: int, gain: float = 1.0) -> np.ndarray:
+def fitted(wave: np.ndarray, fade_seconds: float, rate: int, gain: float = 1.0) -> np.ndarray:
     """Below full scale, as float32, with soft ends: such pieces follow each other unheard."""
     gain = min(gain, 0.99 / max(float(np.abs(wave).max(initial=0.0)), 1e-9))
     n = min(round(fade_seconds * rate), len(wave) // 2)
@@ -226,7 +226,7 @@ def play(
         mine = [note for note in in_time if note.string == string]
         if mine:
             wave += _string(mine, guitar, samples, rng, sample_rate_hz)
-    return _fitted(_electrics(wave, guitar, rng, sample_rate_hz), 0.02, sample_rate_hz)
+    return fitted(_electrics(wave, guitar, rng, sample_rate_hz), 0.02, sample_rate_hz)
 
 
 # ---- The player ---------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ PHRASES: dict[Callable[[Rng, float, float], list[Note]], float] = {
 }
 
 
-def _one_of(shares: dict[Thing, float], rng: Rng) -> Thing:
+def one_of(shares: dict[Thing, float], rng: Rng) -> Thing:
     """One of several things, drawn by their shares."""
     return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
 
@@ -363,7 +363,7 @@ def playing(seconds: float, seed: int, sample_rate_hz: int = 48000) -> np.ndarra
     rng = np.random.default_rng(seed)
     guitar, notes, now = any_guitar(rng), list[Note](), 0.05
     while now < seconds:
-        part = _one_of(PHRASES, rng)(rng, now, rng.uniform(-26, 0))
+        part = one_of(PHRASES, rng)(rng, now, rng.uniform(-26, 0))
         notes += part
         now = max(note.start_seconds + note.length_seconds for note in part)
         now += rng.uniform(0.1, 0.8) if rng.random() < 0.3 else 0.02
@@ -406,88 +406,3 @@ def demo(seconds: float = 12.0, seed: int = 7, sample_rate_hz: int = 48000) -> n
         for note in score
     ]
     return play(notes, seconds, Guitar(ring_seconds=3.0), rng, sample_rate_hz)
-
-
-# ---- Passages that train ------------------------------------------------------------------------
-# Mostly playing, and a little of what playing seldom holds. No steady sines: harmonics and
-# aliasing are judged with them later, and a twin must not train on its test.
-
-
-def _tones(t: np.ndarray, rng: Rng) -> np.ndarray:
-    """A steady chord of twelve partials, peak 1: what loads a power supply."""
-    root_hz = 82.4 * 2 ** rng.uniform(0, 2.5)
-    hz = root_hz * np.outer((1.0, 1.5, 2 ** rng.uniform(1, 1.5)), (1, 2, 3, 4)).ravel()
-    phase = rng.uniform(0, 2 * math.pi, len(hz))
-    wave = sum(np.sin(2 * math.pi * f * t + p) / f for f, p in zip(hz, phase, strict=True))
-    return np.asarray(wave / np.abs(wave).max())
-
-
-def _burst(t: np.ndarray, rng: Rng) -> np.ndarray:
-    """Loud, then suddenly soft or all but silent: how the supply sags and comes back."""
-    loud = t < t[-1] * rng.uniform(0.2, 0.5)
-    level = np.where(loud, rng.uniform(0.5, 1.0), rng.choice([1e-4, 0.01, 0.03, 0.1]))
-    return np.asarray(lfilter([0.02], [1, -0.98], level) * _tones(t, rng))
-
-
-def _noise(t: np.ndarray, rng: Rng) -> np.ndarray:
-    """All frequencies at once, white or dark, at some level."""
-    wave = lfilter([1], [1, -rng.choice([0.0, 0.9, 0.97])], rng.standard_normal(len(t)))
-    return np.asarray(10 ** (rng.uniform(-36, -6) / 20) * wave / np.abs(wave).max())
-
-
-def _decaying(t: np.ndarray, rng: Rng) -> np.ndarray:
-    """Bursts that die away, again and again: every level in one breath."""
-    beat = rng.uniform(0.15, 0.6)
-    since = t % beat
-    envelope = np.exp(-since / beat * rng.uniform(3, 8)) * np.clip(since / 0.003, 0, 1)
-    return np.asarray(envelope * (_tones if rng.random() < 0.5 else _noise)(t, rng))
-
-
-def _sweep(t: np.ndarray, rng: Rng) -> np.ndarray:
-    """All frequencies one after the other, at some level."""
-    top_hz = min(18000.0, 0.45 / t[1])
-    level = 10 ** (rng.uniform(-36, -6) / 20)
-    return np.asarray(level * chirp(t, 20, t[-1], top_hz, "logarithmic", phi=-90))
-
-
-def _silence(t: np.ndarray, rng: Rng) -> np.ndarray:
-    """Nothing but hiss: where every recovery ends."""
-    return 10 ** (rng.uniform(-95, -80) / 20) * rng.standard_normal(len(t))
-
-
-TESTS: dict[Callable[[np.ndarray, Rng], np.ndarray], float] = {
-    _burst: 0.45,
-    _silence: 0.18,
-    _sweep: 0.15,
-    _decaying: 0.12,
-    _noise: 0.1,
-}
-
-
-def passage(seconds: float, seed: int, sample_rate_hz: int = 48000) -> np.ndarray:
-    """A passage to train with: 75-85 % playing at random levels, and what playing lacks.
-
-    That is bursts with soft tails (sag), sweeps, noise, decaying bursts and silences, in between.
-
-    Args:
-        seconds: length; the result has exactly round(seconds * sample_rate_hz) samples.
-        seed: give each take of a session its own, so that no setting is tied to a tune.
-        sample_rate_hz: of the result.
-    Returns:
-        (samples,) float32, full scale = 1 V peak at the jack.
-    """
-    rng = np.random.default_rng([seed, 1])
-    total = round(seconds * sample_rate_hz)
-    tests: list[np.ndarray] = []
-    left = round(total * rng.uniform(0.15, 0.25))
-    while left > 0.1 * sample_rate_hz:
-        t = np.arange(min(left, round(rng.uniform(0.5, 2.0) * sample_rate_hz))) / sample_rate_hz
-        tests.append(_fitted(_one_of(TESTS, rng)(t, rng), 0.005, sample_rate_hz))
-        left -= len(t)
-    played = total - sum(len(test) for test in tests)
-    di = playing(played / sample_rate_hz, int(rng.integers(2**31)), sample_rate_hz)
-    pieces: list[np.ndarray] = []
-    for i, part in enumerate(np.split(di, np.sort(rng.integers(0, played + 1, len(tests))))):
-        gain = 10 ** (rng.uniform(-15, 3) / 20)  # the guitar's own volume knob
-        pieces += [_fitted(part, 0.005, sample_rate_hz, gain), *tests[i : i + 1]]
-    return np.concatenate(pieces)

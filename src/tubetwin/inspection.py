@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tubetwin import audio, neighbours, reamp
-from tubetwin.alignment import moved
+from tubetwin.alignment import Alignment, moved, place
 from tubetwin.checks import DOUBTFUL, MENDS, REFUSED, Finding, Heard, judge, listen
 from tubetwin.files import BadInput, replacing
 from tubetwin.metrics import esr
@@ -103,16 +103,30 @@ def _recording(session: Session, take: Take) -> Samples:
 def _listen(session: Session, take: Take) -> tuple[Heard, list[Finding], Samples]:
     """Measure one take, by what the card heard if that was kept."""
     di, recording = session.di(take), _recording(session, take)
-    heard = listen(di, recording, session.sample_rate_hz)
     raw_path = session.folder / RAW / Path(take.file).name
     if not raw_path.is_file():
+        heard = listen(di, recording, session.sample_rate_hz)
         return heard, list(judge(take.file, heard, session.sample_rate_hz)), recording
     play = reamp.play(di, session.sample_rate_hz)
     own = slice(play.start_samples, play.start_samples + play.length_samples)
     raw = audio.read(raw_path).samples[:, 0]
     by_card = listen(play.samples, raw, session.sample_rate_hz, own, play.marks)
     found = list(judge(take.file, by_card, session.sample_rate_hz))
-    return replace(by_card, alignment=heard.alignment), found, recording
+    return (
+        replace(by_card, alignment=_as_cut(by_card.alignment, recording, raw, play)),
+        found,
+        recording,
+    )
+
+
+def _as_cut(by_card: Alignment, recording: Samples, raw: Samples, play: reamp.Play) -> Alignment:
+    """How a take lies to its DI: its marks tell where the DI lies in what the card heard, and the
+    take was cut out of that. Plain playing alone would not tell: with a scooped amp its correlation
+    may peak five samples off."""
+    start, sign = place(recording, raw)
+    middle = play.start_samples + len(recording) / 2
+    late = by_card.lag_at(middle) - (start - play.start_samples)
+    return replace(by_card, lag_samples=late, polarity=sign * by_card.polarity)
 
 
 def _wrong(take: Take, recording_or_error: str) -> Finding:

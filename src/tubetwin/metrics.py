@@ -235,6 +235,26 @@ def harmonics(
     return levels_db
 
 
+def harmonic_error_db(
+    target: Array, prediction: Array, fundamental_hz: float, sample_rate_hz: float, count: int = 10
+) -> Array:
+    """How wrong the timbre of a steady tone is: RMS difference in dB of its harmonics from H2 on.
+
+    Only those count that the amp has within 60 dB of the fundamental; what the twin adds where the
+    amp has none is for `asr` and `esr` to find.
+
+    Returns:
+        (...); nan where the amp is that clean.
+    """
+    amp = harmonics(target, fundamental_hz, sample_rate_hz, count)[..., 1:]
+    twin = harmonics(prediction, fundamental_hz, sample_rate_hz, count)[..., 1:]
+    counts = amp > -60
+    with np.errstate(invalid="ignore"):  # -inf - -inf, and the mean of nothing
+        error_db = np.where(counts, np.maximum(twin, -120) - amp, 0)
+        rms: Array = np.sqrt((error_db**2).sum(-1) / counts.sum(-1))
+    return rms
+
+
 # The dynamics: level, sag, recovery, clicks.
 
 

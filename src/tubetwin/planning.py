@@ -23,13 +23,13 @@ Plan = Sequence[tuple[Setting, str]]
 # ---- Where the knobs stand ---------------------------------------------------------------------
 
 
-def _rounded(knob: Knob, value: float) -> float:
+def rounded(knob: Knob, value: float) -> float:
     """As a player would read it: to a hundredth, or a thousandth of a shorter travel."""
     decimals = max(2, 3 - floor(log10(knob.maximum - knob.minimum)))
     return min(max(round(float(value), decimals), knob.minimum), knob.maximum)
 
 
-def _spread(
+def spread(
     knobs: Sequence[Knob], lows: Sequence[float], stretch: float, rng: np.random.Generator
 ) -> Iterator[dict[str, float]]:
     """Endless settings from one Sobol sequence over low…maximum, stretched about the centre."""
@@ -40,12 +40,18 @@ def _spread(
         for point in sobol.random(64):
             ends = np.clip(0.5 + stretch * (point - 0.5), 0.0, 1.0)
             yield {
-                knob.name: _rounded(knob, low + end * (knob.maximum - low))
+                knob.name: rounded(knob, low + end * (knob.maximum - low))
                 for knob, low, end in zip(knobs, lows, ends, strict=False)  # ends: one if no knobs
             }
 
 
-def _corners(
+def inside(knobs: Sequence[Knob], seed: int) -> Iterator[Setting]:
+    """Endless settings, evenly over the whole panel: candidates for what to record next."""
+    minima = [knob.minimum for knob in knobs]
+    return iter(spread(knobs, minima, STRETCH, np.random.default_rng([seed, 2])))
+
+
+def corners(
     knobs: Sequence[Knob], lows: Sequence[float], most: int, rng: np.random.Generator
 ) -> list[dict[str, float]]:
     """Settings with every knob at one of its ends; all of them, or `most` different ones."""
@@ -60,7 +66,7 @@ def _corners(
     ]
 
 
-def _held_out(
+def held_out(
     settings: Iterator[dict[str, float]], number: int, taken: list[dict[str, float]]
 ) -> list[dict[str, float]]:
     """The next `number` settings that nobody has taken yet; now they are taken."""
@@ -74,7 +80,8 @@ def _held_out(
     return chosen
 
 
-def _lows(knobs: Sequence[Knob], floors: Mapping[str, float]) -> list[float]:
+def lowest(knobs: Sequence[Knob], floors: Mapping[str, float]) -> list[float]:
+    """The low end of each knob: its floor or its minimum. Raises BadInput for a wrong floor."""
     unknown = set(floors) - {knob.name for knob in knobs}
     if unknown:
         raise BadInput(f"a floor is given for {sorted(unknown)[0]!r}, which is no knob of this amp")
@@ -108,18 +115,18 @@ def plan(
     """
     if settings < 1 or seed < 0:
         raise BadInput(f"a plan needs at least 1 setting and a seed from 0, not {settings}, {seed}")
-    lows = _lows(knobs, floors or {})
+    lows = lowest(knobs, floors or {})
     minima = [knob.minimum for knob in knobs]
     corner, train, validation, test = map(
         np.random.default_rng, np.random.SeedSequence(seed).spawn(4)
     )
-    heard = _corners(knobs, lows, settings // 4, corner)
-    heard += islice(_spread(knobs, minima, STRETCH, train), settings - len(heard))
+    heard = corners(knobs, lows, settings // 4, corner)
+    heard += islice(spread(knobs, minima, STRETCH, train), settings - len(heard))
     taken = list(heard)
     judges = min(max(2, settings // 8), 24), min(max(4, settings // 6), 48)
     chosen = {
         "train": heard,
-        "validation": _held_out(_spread(knobs, lows, 1.0, validation), judges[0], taken),
-        "test": _held_out(_spread(knobs, lows, 1.0, test), judges[1], taken),
+        "validation": held_out(spread(knobs, lows, 1.0, validation), judges[0], taken),
+        "test": held_out(spread(knobs, lows, 1.0, test), judges[1], taken),
     }
     return [(setting, split) for split, group in chosen.items() for setting in group]

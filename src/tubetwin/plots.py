@@ -2,12 +2,13 @@
 
 The amp is always a wide amber line, the twin a thin blue one on top of it, so that where they agree
 both show; the colours are from the palette of Okabe and Ito, which the colour-blind can tell apart.
+Each is a variable of the page's style sheet, so that light and dark pages may shade it.
 matplotlib draws and is loaded with the first plot.
 """
 
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -55,8 +56,19 @@ LINES = {
     "error": Line("#cc79a7", 1.4, "+"),
     "seen": Line("#009e73", 1.4, "o"),
     "unseen": Line("#f0e442", 1.4, "x"),
+    "corners": Line("#d55e00", 1.4, "o"),
+    "nearest take": Line("#d55f01", 1.4, "o"),
+    "blend": Line("#cc79a8", 1.4, "+"),
 }
 OTHER = Line(SOFT, 1.4, "o")
+FAMILY = ("#56b4ea", "#009e74", "#f0e443", "#e69f01", "#d55e02")  # cool to hot, for many of a kind
+
+VARIABLES = (
+    {TEXT: "text", SOFT: "soft", EDGE: "edge"}
+    | {line.colour: name.replace(" ", "-") for name, line in LINES.items()}
+    | {colour: f"family-{i}" for i, colour in enumerate(FAMILY, 1)}
+)
+"""Every colour that is drawn, and the style sheet's name for it; hence no two are quite alike."""
 
 
 # ---- The axes ----------------------------------------------------------------------------------
@@ -74,7 +86,7 @@ class _Plot:
         with self.context(self.look):
             inches = (SIZE[0] / 72, SIZE[1] / 72)
             self.figure = Figure(inches, facecolor="none")
-            self.figure.subplots_adjust(0.13, 0.135, 0.965, 0.91)  # alike, so that axes line up
+            self.figure.subplots_adjust(0.15, 0.135, 0.965, 0.91)  # alike, so that axes line up
             self.axes = self.figure.add_subplot(xlabel=x_label, ylabel=y_label)
             self.axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
 
@@ -102,17 +114,17 @@ class _Plot:
         self.axes.set(yscale="log", ylim=(10**low, 10**high))
         self.axes.yaxis.set_major_formatter("{x:g}")
 
-    def svg(self) -> str:
+    def svg(self, legend_inside: bool = False) -> str:
         with self.context(self.look):
             handles = dict(zip(*reversed(self.axes.get_legend_handles_labels()), strict=True))
+            above = {
+                "loc": "lower right",
+                "bbox_to_anchor": (1.02, 0.98),
+                "ncols": len(handles) or 1,
+            }
+            place: dict[str, Any] = {"loc": "upper left", "ncols": 3} if legend_inside else above
             self.axes.legend(
-                handles.values(),
-                handles.keys(),
-                loc="lower right",
-                bbox_to_anchor=(1.02, 0.98),
-                ncols=len(handles) or 1,
-                handlelength=1.2,
-                columnspacing=1.2,
+                handles.values(), handles.keys(), handlelength=1.2, columnspacing=1.2, **place
             )
             drawn = io.StringIO()
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -125,6 +137,8 @@ def _inline(svg: str, title: str) -> str:
     body = svg[svg.index("<defs>", svg.index("<svg")) :]
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r'<g id="[^"]*"', "<g", body)
+    for colour, name in VARIABLES.items():
+        body = body.replace(f": {colour}", f": var(--{name}, {colour})")
     box = f'viewBox="0 0 {SIZE[0]} {SIZE[1]}"'
     return f'<svg {box} role="img" aria-label="{escape(title)}">{body}'
 
@@ -240,6 +254,7 @@ def levels(title: str, x_label: str, x: ArrayLike, curves_db: Curves) -> str:
     for source, level in curves_db.items():
         plot.line(source, x, _finite_db(level))
     plot.axes.margins(x=0.02)
+    plot.axes.locator_params(axis="y", integer=True)  # "-12.5" would push the label out
     return plot.svg()
 
 
@@ -261,16 +276,50 @@ def esr_by_setting(title: str, groups: Curves) -> str:
     return plot.svg()
 
 
-def esr_by_distance(title: str, groups: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> str:
-    """Does a setting suffer for being far from those that were trained?
+def esr_over(title: str, x_label: str, groups: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> str:
+    """The ESR of every setting over something: where a knob stands, how far the next take was.
 
     Args:
         title: printed above.
-        groups: name -> distances to the nearest trained setting, and the ESR there.
+        x_label: what is along the axis.
+        groups: name -> its values, and the ESR there.
     """
-    plot = _Plot(title, "distance to the nearest trained setting (1 = a knob's travel)", "ESR")
+    plot = _Plot(title, x_label, "ESR")
     plot.decades(_real(esr) for _, esr in groups.values())
-    for source, (distance, esr) in groups.items():
+    for source, (values, esr) in groups.items():
         known = np.isfinite(np.asarray(esr, float))
-        plot.dots(source, np.asarray(distance, float)[known], _real(esr))
+        plot.dots(source, np.asarray(values, float)[known], _real(esr))
+    return plot.svg()
+
+
+def family(title: str, x_label: str, x: ArrayLike, esr: Curves) -> str:
+    """The ESR over one thing for several settings, the first the coolest, the last the hottest."""
+    plot = _Plot(title, x_label, "ESR")
+    plot.decades(_real(values) for values in esr.values())
+    for i, (name, values) in enumerate(esr.items()):
+        known = np.isfinite(np.asarray(values, float))
+        colour = FAMILY[i % len(FAMILY)]
+        plot.line(name, np.asarray(x, float)[known], _real(values), color=colour, marker="o")
+    plot.axes.set_ylim(top=10 * plot.axes.get_ylim()[1])  # room for the names
+    return plot.svg(legend_inside=True)
+
+
+def gains(title: str, x_label: str, x: ArrayLike, curves_db: Curves) -> str:
+    """A gain that comes back to 0 dB over time: source -> (points,) dB."""
+    plot = _Plot(title, x_label, "gain (dB)")
+    for source, level in curves_db.items():
+        plot.line(source, x, _finite_db(level))
+    plot.axes.margins(x=0)
+    low, high = plot.axes.get_ylim()
+    plot.axes.set_ylim(max(low, -3.0), min(max(high, 1.5), 3.0))  # of interest is the way back
+    return plot.svg()
+
+
+def by_name(title: str, y_label: str, names: Sequence[str], curves_db: Curves) -> str:
+    """One figure in dB for each of several things: source -> (names,)."""
+    plot = _Plot(title, "", y_label)
+    for source, level in curves_db.items():
+        plot.dots(source, np.arange(len(names)), _finite_db(level))
+    plot.axes.set_xticks(np.arange(len(names)), names, fontsize=9)
+    plot.axes.margins(x=0.1, y=0.2)
     return plot.svg()

@@ -12,6 +12,8 @@ import click
 from tubetwin.files import BadInput
 from tubetwin.terminal import console, progress
 
+QUIETEST = {"Volume": 1.0}  # below it the reference amp is all but mute
+
 # Rooms that need numba, torch or matplotlib are imported where they are used: playing starts at
 # once, and does without the extras.
 
@@ -22,16 +24,17 @@ from tubetwin.terminal import console, progress
 @click.option(
     "--settings",
     type=click.IntRange(1, 100_000),
-    default=256,
-    show_default=True,
-    help="Training settings; validation and test settings come on top.",
+    help="[default: 256] Training settings; validation and test settings come on top.",
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0.5, 600), default=6.0, show_default=True, help="Per take."
-)
+@click.option("--seconds", type=click.FloatRange(0.5, 600), help="[default: 6] Per take.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--di", "di_path", help="Your own dry guitar; otherwise a synthetic one plays.")
 @click.option("--processes", type=click.IntRange(1, 256), default=2, show_default=True)
+@click.option(
+    "--judge",
+    help="Record what twins of this session are judged by: new settings (48), corners and sweeps, "
+    "in takes of 3 seconds.",
+)
 @click.option("-o", "--output", help="The session folder of a simulated amp.")
 @click.option("--device", multiple=True, help="Card, by name or number; twice: input, then output.")
 @click.option("--channels", help="[default: 1] Input:outputs, counted from 1, such as 2:1,2.")
@@ -43,11 +46,12 @@ from tubetwin.terminal import console, progress
 def capture(
     session: str | None,
     rig: str | None,
-    settings: int,
-    seconds: float,
+    settings: int | None,
+    seconds: float | None,
     seed: int,
     di_path: str | None,
     processes: int,
+    judge: str | None,
     output: str | None,
     **card: Any,
 ) -> None:
@@ -60,7 +64,7 @@ def capture(
 
     Interrupted, the same command goes on where it stopped.
     """
-    from tubetwin import amp, audio, capture, guitar
+    from tubetwin import amp, audio, capture, guitar, passages
 
     if session:
         guided_capture(Path(session), card)
@@ -68,10 +72,16 @@ def capture(
     rig = rig or "reference"
     if not output:
         raise BadInput("give the folder of a planned session, or -o for a simulated amp's")
-    passage = capture.apart(partial(guitar.passage, seconds), partial(guitar.playing, seconds))
+    if judge:
+        if di_path:
+            raise BadInput("--judge plays a synthetic guitar of its own: leave --di out")
+        capture_to_judge(Path(judge), output, settings or 48, seconds or 3.0, seed, processes)
+        return
+    settings, seconds = settings or 256, seconds or 6.0
+    passage = capture.apart(partial(passages.passage, seconds), partial(guitar.playing, seconds))
     if di_path:
         passage = capture.windows(audio.read_mono(di_path, 48000), round(seconds * 48000))
-    plan = capture.plan(amp.KNOBS, settings, seed, floors={"Volume": 1.0})
+    plan = capture.plan(amp.KNOBS, settings, seed, floors=QUIETEST)
     with progress(f"Recording {len(plan)} takes") as report:
         capture.record(
             output,
@@ -87,6 +97,28 @@ def capture(
             progress=lambda done, takes: report(done / takes),
         )
     console.print(f"{output}: {len(plan)} takes of {seconds:g} s")
+
+
+def capture_to_judge(
+    trained_on: Path, output: str, settings: int, seconds: float, seed: int, processes: int
+) -> None:
+    """The reference amp again, at settings and with audio that its training session lacks."""
+    from tubetwin import amp, judging
+    from tubetwin.session import Session
+
+    with progress("Recording what twins are judged by") as report:
+        takes = judging.record(
+            output,
+            Session.load(trained_on),
+            settings,
+            seconds,
+            seed,
+            amp.render,
+            QUIETEST,
+            processes,
+            lambda done, takes: report(done / takes),
+        )
+    console.print(f"{output}: {takes} takes of at most {seconds:g} s, all to judge by")
 
 
 def guided_capture(folder: Path, card: Mapping[str, Any]) -> None:
@@ -126,17 +158,31 @@ def guided_capture(folder: Path, card: Mapping[str, Any]) -> None:
 @click.option("--rate", type=click.IntRange(8000, 384000), default=48000, show_default=True)
 @click.option("--di", "di_path", help="Your own dry guitar, 8 times as long as a take or longer.")
 @click.option("--sheet", "page", help="Also write a page to print.")
-@click.option("-o", "--output", required=True, help="The session folder.")
+@click.option("-o", "--output", help="The session folder.")
+@click.option("--next", "session", help="A recorded session: what to record besides?")
+@click.option("-k", "--count", type=click.IntRange(1, 100), default=8, show_default=True)
+@click.option(
+    "--minutes", type=float, default=2.0, show_default=True, help="--next: to train each twin."
+)
+@click.option("--json", "as_json", is_flag=True, help="--next: the settings, on standard output.")
 def plan(
     knobs: Sequence[str], floors: Sequence[str], di_path: str | None, page: str | None, **rest: Any
 ) -> None:
     """Plan an evening with a real amp: which knobs stand where in each take, and how long it takes.
 
     Knobs turn from 0 to 10 unless you give their printed range; switches list their positions.
+
+    With --next, three quick twins are trained on a session that is recorded, and the settings where
+    they disagree most are added to its plan: tubetwin capture SESSION then asks for those.
     """
     from tubetwin import schedule
     from tubetwin.files import replacing
 
+    if rest["session"]:
+        plan_next(Path(rest["session"]), rest["count"], rest["minutes"], rest["as_json"])
+        return
+    if not rest["output"]:
+        raise BadInput("-o is needed: the session folder; or --next SESSION for one that is there")
     controls = [schedule.control(word) for word in knobs]
     try:
         lows = {name: float(low) for name, low in (word.split("=") for word in floors)}
@@ -161,6 +207,31 @@ def plan(
     click.echo(
         f"{len(made.takes)} takes, about {made.minutes:.0f} minutes. tubetwin capture {folder}"
     )
+
+
+def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
+    """The settings that a session lacks most; into its plan, if it was recorded by one."""
+    from tempfile import TemporaryDirectory
+
+    from tubetwin import schedule, scout
+    from tubetwin.session import Session
+
+    session = Session.load(folder)
+    if not session.knobs:
+        raise BadInput(f"{folder} is of an amp without knobs: there is no other setting to record")
+    with TemporaryDirectory() as place, progress("Asking three twins") as tell:
+        twins = scout.committee(session, Path(place), minutes, report=tell)
+        proposals = scout.propose(session, twins, count)
+    if as_json:
+        rows = [{"setting": dict(p.setting), "disagreement": p.disagreement} for p in proposals]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for p in proposals:
+            panel = ", ".join(f"{name} {value:g}" for name, value in p.setting.items())
+            click.echo(f"{panel}   (the twins differ by an ESR of {p.disagreement:.3f})")
+    if (folder / schedule.FILE).exists():
+        schedule.extend(folder, [p.setting for p in proposals])
+        console.print(f"Added to the plan: tubetwin capture {folder} records them")
 
 
 @click.command()

@@ -4,15 +4,11 @@ Sounds, plots, style and script are all inside the file: it can be mailed, and o
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-
-from tubetwin import plots
+from typing import NamedTuple
 
 # ---- The page ----------------------------------------------------------------------------------
 
@@ -42,6 +38,13 @@ def _dial(dial: Dial) -> str:
     return f"<figure>{knob}</svg><b>{escape(dial.value)}</b>{escape(dial.name)}</figure>"
 
 
+def _cell(text: str) -> str:
+    first, _, more = text.partition("\n")
+    small = f"<small>{escape(more)}</small>" if more else ""
+    number = ' class="number"' if re.fullmatch(r"-|(?=.*\d)[-+x \d./]+", first) else ""
+    return f"<td{number}>{escape(first)}{small}</td>"
+
+
 class Page:
     """Builds one self-contained HTML page, from top to bottom."""
 
@@ -62,10 +65,15 @@ class Page:
         figures = "".join(f"<figure>{svg}</figure>" for svg in drawings)
         self.body.append(f'<div class="plots">{figures}</div>')
 
+    def tiles(self, *tiles: tuple[str, str]) -> None:
+        """Figures to be read from afar, each with a few words under it."""
+        boxes = (f"<div><b>{escape(a)}</b><span>{escape(b)}</span></div>" for a, b in tiles)
+        self.body.append(f'<div class="tiles">{"".join(boxes)}</div>')
+
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table of text."""
+        """A table of text; what follows a line break in a cell is smaller print under it."""
         titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        lines = ("".join(_cell(cell) for cell in row) for row in rows)
         text = "".join(f"<tr>{line}</tr>" for line in lines)
         table = f"<table><thead><tr>{titles}</tr></thead><tbody>{text}</tbody></table>"
         self.body.append(f'<div class="table">{table}</div>')
@@ -140,91 +148,3 @@ class Page:
             + "\n".join(self.body)
             + f"\n<script>\n{script}</script>\n</body></html>\n"
         )
-
-
-# ---- The page of an evaluation -----------------------------------------------------------------
-
-
-def evaluation_page(report: Mapping[str, Any]) -> str:
-    """What `tubetwin evaluate` found, as a page.
-
-    Args:
-        report: as from `evaluation.evaluate`.
-    """
-    page = Page(
-        f"{report['name']}: how close it comes",
-        f"A twin against recordings of its amp, {report['rig']}, played by the engine.",
-    )
-    groups = {"seen": "train", "unseen": "test"}
-    rows = {
-        group: [row for row in report["settings"] if row["split"] == split and not row["silent"]]
-        for group, split in groups.items()
-    }
-    _summary_section(page, report, list(groups))
-    _plots_section(page, {group: found for group, found in rows.items() if found})
-    _worst_section(page, rows["unseen"] or rows["seen"])
-    page.section("How it was measured")
-    page.items(
-        "ESR is the energy of the error over the energy of the recording, pooled inside a setting;"
-        " 0 is perfect, 1 is what silence scores, 0.01 is an error 20 dB below the sound.",
-        "No gain or delay was fitted: a twin that is too loud or too late has earned its error.",
-        "The audio comes from the native engine, the one that plays, not from the trained network.",
-        "Settings are held out whole; the first receptive field of each take is not judged.",
-    )
-    return page.html()
-
-
-def _figure(value: float | None, form: str = ".4f") -> str:
-    return "-" if value is None else format(value, form)
-
-
-def _summary_section(page: Page, report: Mapping[str, Any], groups: Sequence[str]) -> None:
-    page.section("The short of it", "Settings that training saw and settings it never saw, apart.")
-    keys = ("median", "p90", "worst")
-    page.table(
-        ("", "median ESR", "90 % are below", "worst", "settings", "what was played"),
-        [
-            (group, *(_figure(found[key]) for key in keys), str(found["count"]), found["what"])
-            for group in groups
-            for found in [report[group]]
-        ],
-    )
-
-
-def _plots_section(page: Page, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    def column(key: str) -> dict[str, NDArray[np.float64]]:
-        return {group: np.array([row[key] for row in rows[group]], float) for group in rows}
-
-    page.section(
-        "Every setting",
-        "Each mark is one position of all knobs, the lines are medians: the gap between the groups "
-        "is what is lost where nothing was recorded. Marks that rise with the distance would ask "
-        "for more takes.",
-    )
-    esr, treble, distance = column("esr"), column("esr_above_4khz"), column("distance")
-    drawings = [
-        plots.esr_by_setting("ESR by setting", esr),
-        plots.esr_by_setting("ESR above 4 kHz", treble),
-    ]
-    if "unseen" in rows:
-        far = {"unseen": (distance["unseen"], esr["unseen"])}
-        drawings.insert(1, plots.esr_by_distance("ESR by distance", far))
-    page.plots(*drawings)
-
-
-def _worst_section(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
-    worst = sorted(rows, key=lambda row: -(row["esr"] or 0.0))[:8]
-    page.section("Where it is worst", "The settings to listen to first.")
-    page.table(
-        ("setting", "ESR", "pre-emphasised", "level error (dB)", "spectrum error (dB)"),
-        [
-            (
-                ", ".join(f"{name} {value:g}" for name, value in row["setting"].items()) or "-",
-                _figure(row["esr"]),
-                _figure(row["esr_pre"]),
-                _figure(row["gain_error_db"], "+.2f"),
-                _figure(row["spectrum_error_db"], ".2f"),
-            )
-            for row in worst
-        ],
-    )

@@ -9,7 +9,7 @@ the least error that any twin of it can have.
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
 from math import floor, log10
@@ -95,6 +95,7 @@ class Schedule:
         sample_rate_hz: of the session.
         seed: of settings and passages.
         di: a file of your own to play, or "" for the synthetic guitar.
+        added: to train on, chosen when all of `takes` were recorded and heard.
     """
 
     rig: str
@@ -105,6 +106,7 @@ class Schedule:
     sample_rate_hz: int
     seed: int
     di: str = ""
+    added: tuple[Setting, ...] = ()
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
@@ -269,10 +271,29 @@ def save(schedule: Schedule, folder: Path, di: str | None = None) -> Path:
     """
     if di and not Path(di).is_file():
         raise BadInput(f"{di} is missing: --di names your own dry guitar")
-    path = folder / FILE
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} already holds something: choose a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
+    if di:
+        with replacing(folder / schedule.di) as temporary:
+            shutil.copyfile(di, temporary)
+    return _write(schedule, folder / FILE)
+
+
+def extend(folder: Path, settings: Sequence[Setting]) -> Schedule:
+    """Add settings to the plan of a session; `tubetwin capture` asks for them next.
+
+    Raises:
+        BadInput: the folder has no plan, or a broken one.
+    """
+    old = load(folder)
+    snapped = [{c.knob.name: c.snapped(s[c.knob.name]) for c in old.controls} for s in settings]
+    longer = replace(old, added=(*old.added, *snapped))
+    _write(longer, folder / FILE)
+    return longer
+
+
+def _write(schedule: Schedule, path: Path) -> Path:
     description = {
         "format": FORMAT,
         "rig": schedule.rig,
@@ -293,10 +314,8 @@ def save(schedule: Schedule, folder: Path, di: str | None = None) -> Path:
             for c in schedule.controls
         ],
         "takes": [{"setting": dict(s), "split": split} for s, split in schedule.takes],
+        "added": [dict(setting) for setting in schedule.added],
     }
-    if di:
-        with replacing(folder / schedule.di) as temporary:
-            shutil.copyfile(di, temporary)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")
     return path
@@ -326,16 +345,14 @@ def load(folder: Path) -> Schedule:
     )
     takes = []
     for i, take in enumerate(typed(data, "takes", list, where)):
-        setting, split = typed(take, "setting", dict, where), typed(take, "split", str, where)
-        if split not in SPLITS or set(setting) != {c.knob.name for c in controls}:
-            raise BadInput(f"{where} take {i}: split or knobs are not those of this plan")
-        try:
-            normalise([c.knob for c in controls], setting)
-        except (BadInput, TypeError, ValueError) as error:
-            raise BadInput(f"{where} take {i}: {error}") from error
-        takes.append(({name: float(v) for name, v in setting.items()}, split))
+        split = typed(take, "split", str, where)
+        if split not in SPLITS:
+            raise BadInput(f"{where} take {i}: no split is called {split!r}")
+        setting = _setting(typed(take, "setting", dict, where), controls, f"{where} take {i}")
+        takes.append((setting, split))
     if not takes:
         raise BadInput(f"{where} plans no takes")
+    added = typed(data, "added", list, where) if "added" in data else []
     return Schedule(
         rig=typed(data, "rig", str, where),
         controls=controls,
@@ -345,7 +362,18 @@ def load(folder: Path) -> Schedule:
         sample_rate_hz=typed(data, "sample_rate_hz", int, where),
         seed=typed(data, "seed", int, where),
         di=typed(data, "di", str, where),
+        added=tuple(_setting(s, controls, f"{where} added {i}") for i, s in enumerate(added)),
     )
+
+
+def _setting(data: Any, controls: Sequence[Control], where: str) -> dict[str, float]:
+    if not isinstance(data, dict) or set(data) != {c.knob.name for c in controls}:
+        raise BadInput(f"{where}: its knobs are not those of this plan")
+    try:
+        normalise([c.knob for c in controls], data)
+    except (BadInput, TypeError, ValueError) as error:
+        raise BadInput(f"{where}: {error}") from error
+    return {name: float(value) for name, value in data.items()}
 
 
 def checklist(schedule: Schedule) -> list[str]:

@@ -23,6 +23,7 @@ import soundfile
 from tubetwin import audio
 from tubetwin.files import BadInput, replacing, typed
 from tubetwin.knobs import Knob, Setting, normalise
+from tubetwin.roles import Role
 
 FORMAT = 1
 SPLITS = ("train", "validation", "test")
@@ -36,13 +37,14 @@ Samples = npt.NDArray[np.float32]  # (samples,), full scale 1.0
 
 @dataclass(frozen=True)
 class Take:
-    """One recording: its file, the setting it was made at, and the passage of the DI it answers."""
+    """One recording: its file, its setting, the passage of the DI it answers; its role, if any."""
 
     file: str
     setting: Setting
     split: str
     start_samples: int
     length_samples: int
+    role: Role | None = None
 
     @property
     def end_samples(self) -> int:
@@ -89,7 +91,8 @@ def _take(data: object, knobs: tuple[Knob, ...], where: str) -> Take:
     start, length = (typed(data, k, int, where) for k in ("start_samples", "length_samples"))
     if start < 0 or length < 1:
         raise BadInput(f"{where}: a passage of {length} samples from {start} makes no sense")
-    return Take(file, setting, split, start, length)
+    role = Role.read(data["role"], where) if isinstance(data, dict) and data.get("role") else None
+    return Take(file, setting, split, start, length, role)
 
 
 def _levels(description: dict[str, Any], where: str) -> dict[str, float] | None:
@@ -221,7 +224,10 @@ class Session:
             "levels": self.levels,
             "latency_samples": self.latency_samples,
             "shared_passages": self.shared_passages,
-            "takes": [asdict(take) for take in self.takes],
+            "takes": [
+                asdict(take) | {"role": take.role.as_json() if take.role else None}
+                for take in self.takes
+            ],
         }
         with replacing(self.folder / "session.json") as temporary:
             temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False), "utf-8")

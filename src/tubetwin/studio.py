@@ -6,7 +6,6 @@ before the next one begins, so nothing that happens costs more than the take bei
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -73,11 +72,12 @@ def _passages(plan: Schedule, folder: Path) -> Callable[[int], np.ndarray]:
     if plan.di:
         di = audio.read_mono(folder / plan.di, plan.sample_rate_hz)
         return capture.windows(di, round(plan.seconds * plan.sample_rate_hz))
-    from tubetwin import guitar  # needs numba; a DI of one's own does without
+    from tubetwin import guitar, passages  # need numba; a DI of one's own does without
 
     rate = {"sample_rate_hz": plan.sample_rate_hz}
     return capture.apart(
-        partial(guitar.passage, plan.seconds, **rate), partial(guitar.playing, plan.seconds, **rate)
+        partial(passages.passage, plan.seconds, **rate),
+        partial(guitar.playing, plan.seconds, **rate),
     )
 
 
@@ -91,15 +91,21 @@ def _takes(plan: Schedule) -> tuple[list[Take], list[int]]:
     ]
     if plan.repeats:
         takes.append(replace(takes[0], file=f"takes/{len(takes) + 1:04}.wav"))
-    return takes, capture.passage_seeds(once, plan.seed)
+    for i, setting in enumerate(plan.added, start=len(once)):
+        file = f"takes/{len(takes) + 1:04}.wav"
+        takes.append(Take(file, setting, "train", i * length, length))
+    every = [*once, *((setting, "train") for setting in plan.added)]
+    return takes, capture.passage_seeds(every, plan.seed)
 
 
 def _di(plan: Schedule, folder: Path, seeds: list[int]) -> np.ndarray:
-    """The session's DI, made on the first day and kept."""
-    path = folder / "di.wav"
-    if not path.is_file():
+    """The session's DI, made on the first day and kept; takes added later make it longer."""
+    path, length = folder / "di.wav", round(plan.seconds * plan.sample_rate_hz)
+    made = audio.read(path).samples[:, 0] if path.is_file() else np.zeros(0, np.float32)
+    if missing := seeds[len(made) // length :]:
         passage = _passages(plan, folder)
-        audio.write(path, np.concatenate([passage(s) for s in seeds]), plan.sample_rate_hz)
+        made = np.concatenate([made, *(passage(seed) for seed in missing)])
+        audio.write(path, made, plan.sample_rate_hz)
     return audio.read(path).samples[:, 0]
 
 
@@ -132,14 +138,17 @@ class Evening:
         """
         self.folder, self.wishes = folder, wishes
         self.plan = schedule.load(folder)
-        if (folder / "session.json").exists():
-            raise BadInput(f"{folder} is recorded: train on it, or plan another session")
         self._roll, self._ask, self._say, self._look = roll, ask, say, look
         self.takes, seeds = _takes(self.plan)
         for name in ("takes", "raw"):
             (folder / name).mkdir(exist_ok=True)
-        with replacing(folder / capture.PARTIAL) as temporary:  # nobody shall train on half of it
-            temporary.write_text(json.dumps({"plan": schedule.FILE}), "utf-8")
+        if not (folder / "session.json").exists():  # nobody shall train on half of it
+            with replacing(folder / capture.PARTIAL) as temporary:
+                temporary.write_text(json.dumps({"plan": schedule.FILE}), "utf-8")
+        elif all(self.is_there(i) for i in range(len(self.takes))) or not self.plan.added:
+            raise BadInput(
+                f"{folder} is recorded: train on it, plan --next for more takes, or plan another"
+            )
         self.di = _di(self.plan, folder, seeds)
         self.reference: float | None = None  # the card's latency, in samples
         self.upright = 1
@@ -320,7 +329,7 @@ class Evening:
             latency_samples=round(self.reference or 0),
         )
         session.save()
-        os.remove(self.folder / capture.PARTIAL)
+        (self.folder / capture.PARTIAL).unlink(missing_ok=True)
         self._say(f"{self.folder} is a session: {len(there)} takes. Next: tubetwin check")
 
     def _earlier_levels(self) -> dict[str, float] | None:

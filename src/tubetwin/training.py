@@ -9,10 +9,11 @@ The budget is time, not steps: learning rate and progress follow the share of it
 checkpoint beside the twin makes a killed run go on where it was.
 """
 
+import io
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,21 +21,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tubetwin import __version__, fused, metrics, network, twin
+from tubetwin import __version__, fused, network, together, twin
+from tubetwin.export import architecture, fold_levels, load_tensors, tensors
 from tubetwin.files import BadInput, replacing
+from tubetwin.loss import Loss, Validation, Weighting
 from tubetwin.session import Segments, Session
 from tubetwin.soap import Soap
 
-TRAINING_RMS = 0.5  # the network sees DI and take at this level, whatever the session's
-# Of the loudest take: 50 dB below it a take is nearly silence, not a sound to match.
-QUIETEST = 1e-5
+CHECKPOINT_SECONDS = 60.0  # the most that a killed run loses
 EFFORTS_MINUTES = {"quick": 5.0, "default": 60.0, "best": 480.0}
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Weighting):
     """Everything that decides a training run, besides the session."""
 
     size: str = "standard"
@@ -44,10 +45,6 @@ class Config:
     learning_rate: float = 3e-3
     final_learning_rate: float = 3e-5
     warm_up: float = 0.02  # share of the budget
-    pre_emphasis: float = 0.85  # Wright's high-pass, gentler than the 0.95 that is reported
-    plain_esr: float = 0.25  # weight beside the pre-emphasised ESR
-    dc: float = 0.1
-    patience: float = 0.1  # loss of a window beyond which it pulls no harder: see Loss
     gradient_clip: float = 1.0
     averaging: float = 0.999
     validations: int = 25
@@ -101,19 +98,36 @@ def train(
         KeyboardInterrupt: after the checkpoint and the best twin so far are written.
     """
     out = Path(out)
-    with replacing(out.with_suffix(".probe")) as probe:  # fail now, not after an hour
+    with replacing(out.with_suffix(f".probe{together.rank()}")) as probe:  # not after an hour
         probe.write_bytes(b"")
-    out.with_suffix(".probe").unlink()
+    out.with_suffix(f".probe{together.rank()}").unlink()
     run = Run(session, config or Config(), out.with_name(out.name + ".training"))
     try:
         run.go(report)
     except KeyboardInterrupt:
-        run.checkpoint()
-        twin.save(run.twin(command, licence), out)
+        if together.leads():
+            run.checkpoint()
+            twin.save(run.twin(command, licence), out)
         raise
-    twin.save(run.twin(command, licence), out)
-    run.path.unlink(missing_ok=True)
+    if together.leads():
+        twin.save(run.twin(command, licence), out)
+        run.path.unlink(missing_ok=True)
     return out
+
+
+class Pupil(nn.Module):
+    """The network over windows with history, in native code where that is possible."""
+
+    def __init__(self, net: network.WaveNet, native: bool, threads: int) -> None:
+        super().__init__()
+        self.network, self.native, self.threads = net, native, threads
+
+    def forward(self, di: Tensor, settings: Tensor) -> Tensor:
+        """(batch, history + time) and (batch, knobs) -> (batch, time)."""
+        if self.native:
+            return fused.forward(self.network, di, settings, self.threads)
+        out: Tensor = self.network(di, settings)
+        return out
 
 
 class Run:
@@ -124,14 +138,16 @@ class Run:
         self.session, self.config, self.path = session, config, path
         shape = replace(network.SIZES[config.size], knobs=len(session.knobs))
         torch.manual_seed(config.seed)
-        self.device = torch.device(config.device)
+        self.device = together.device(config.device)
+        together.meet(self.device)
         self.network = network.WaveNet(shape).to(self.device)
-        self.threads = config.threads or os.cpu_count() or 1
-        self.native = self.device.type == "cpu" and fused.available(shape)
-        if self.native:  # PyTorch keeps the small work: threads of its own would only be waited for
+        native = self.device.type == "cpu" and fused.available(shape)
+        if native:  # PyTorch keeps the small work: threads of its own would only be waited for
             torch.set_num_threads(1)
-        history = self.network.history_samples
-        self.takes = Segments(session, "train", history, config.target_samples, config.seed)
+        threads = config.threads or max(1, (os.cpu_count() or 1) // together.neighbours())
+        self.play = Pupil(self.network, native, threads)
+        history, seed = self.network.history_samples, config.seed + together.rank() * 2**32
+        self.takes = Segments(session, "train", history, config.target_samples, seed)
         self.loss = Loss(session, self.takes.takes, config)
         self.held_out = Validation(session, history, self.loss)
         if config.start:
@@ -141,8 +157,9 @@ class Run:
         self.best: dict[str, Tensor] | None = None
         self.best_esr: float | None = None
         self.step, self.seconds = 0, 0.0
-        if path.exists():
+        if together.share(path.exists()):
             self._resume()
+        self.learner = together.learner(self.play)
 
     def _go_on_from(self, old: twin.Twin) -> None:
         if old.architecture != architecture(self.network.shape) or old.knobs != self.session.knobs:
@@ -166,12 +183,13 @@ class Run:
         while self.spent < 1.0:
             losses.append(self._learn())
             now = time.monotonic()
-            self.seconds, clock = self.seconds + now - clock, now
+            self.seconds, clock = together.share(self.seconds + now - clock), now
             esr = None
             if self.spent >= 1.0 or self._validation_is_due():
-                esr = self._validate()
+                together.agree(self.network.parameters())
+                esr = self._validate() if together.leads() else None
                 self.seconds, clock = self.seconds + time.monotonic() - now, time.monotonic()
-            if self.seconds - saved > 60:
+            if self.seconds - saved > CHECKPOINT_SECONDS and together.leads():
                 self.checkpoint()
                 saved = self.seconds
             if esr is not None or now - reported > 0.5:
@@ -188,7 +206,8 @@ class Run:
         windows = self.takes.draw(config.batch)
         di, settings = self._tensor(windows.di), self._tensor(windows.settings)
         target = self._tensor(windows.recording) * self.loss.output_gain
-        loss = self.loss(target, self.play(di * self.loss.input_gain, settings), windows.take_index)
+        played = self.learner(di * self.loss.input_gain, settings)
+        loss = self.loss(target, played, windows.take_index)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
@@ -200,13 +219,6 @@ class Run:
         for name, value in self.network.state_dict().items():
             self.average[name].lerp_(value, 1 - keep)
         return float(loss.detach())
-
-    def play(self, di: Tensor, settings: Tensor) -> Tensor:
-        """The network over windows with history, natively where that is possible."""
-        if self.native:
-            return fused.forward(self.network, di, settings, self.threads)
-        out: Tensor = self.network(di, settings)
-        return out
 
     def _learning_rate(self) -> float:
         """Cosine from high to low, behind a short warm-up."""
@@ -262,12 +274,16 @@ class Run:
             "seconds": self.seconds,
             "validated": self._validated,
         }
+        packed = io.BytesIO()
+        torch.save(state, packed)
         with replacing(self.path) as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(packed.getbuffer())
 
-    def _resume(self) -> None:
+    def _checkpoint(self) -> dict[str, Any]:
         try:
-            state = torch.load(self.path, map_location=self.device, weights_only=True)
+            state: dict[str, Any] = torch.load(
+                self.path, map_location=self.device, weights_only=True
+            )
             same = state["identity"] == self._identity()
         except Exception as error:  # torch.load raises almost anything on a broken file
             raise BadInput(f"{self.path} is no checkpoint: delete it to start anew") from error
@@ -276,11 +292,19 @@ class Run:
                 f"{self.path} belongs to a run with other takes or another configuration: "
                 "repeat that command to go on, or delete the file to start anew"
             )
+        return state
+
+    def _resume(self) -> None:
+        state = together.share(self._checkpoint() if together.leads() else None)
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average, self.best, self.best_esr = state["average"], state["best"], state["best_esr"]
-        self.takes.state = state["draws"]
         self.step, self.seconds = state["step"], state["seconds"]
+        if together.leads():
+            self.takes.state = state["draws"]
+        else:  # only the leader's draws are kept: these are others, as good as those
+            seed = [self.config.seed, together.rank(), self.step]
+            self.takes.state = dict(np.random.default_rng(seed).bit_generator.state)
         self._validated = state["validated"]
 
     # The result
@@ -302,6 +326,7 @@ class Run:
                 "takes": len(self.takes.takes),
                 "training": {k: v for k, v in asdict(self.config).items() if k != "threads"},
                 "steps": self.step,
+                "processes": together.size(),
                 "seconds": round(self.seconds),
                 "command": command,
                 "made": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -309,122 +334,3 @@ class Run:
             },
             licence=licence,
         )
-
-
-class Loss:
-    """How wrong a batch is, and the levels at which the network sees the world."""
-
-    def __init__(self, session: Session, takes: tuple[Any, ...], config: Config) -> None:
-        self.config = config
-        recordings = [session.recording(take).astype(np.float64) for take in takes]
-        plain = np.array([np.mean(r**2) for r in recordings])
-        emphasised = np.array(
-            [np.mean(metrics.pre_emphasis(r, config.pre_emphasis) ** 2) for r in recordings]
-        )
-        played = np.mean([np.mean(session.di(take).astype(np.float64) ** 2) for take in takes])
-        if plain.max() <= 0 or played <= 0:
-            raise BadInput(f"{session.folder}: every training take is silent, or the DI is")
-        self.input_gain = float(TRAINING_RMS / math.sqrt(played))
-        self.output_gain = float(TRAINING_RMS / math.sqrt(plain.mean()))
-        self.floor = QUIETEST * plain.max() * self.output_gain**2
-        self._plain = self._powers(plain)
-        self._emphasised = self._powers(emphasised)
-
-    def _powers(self, powers: np.ndarray) -> Tensor:
-        return torch.tensor(powers * self.output_gain**2 + self.floor, dtype=torch.float32)
-
-    def __call__(self, target: Tensor, prediction: Tensor, take_index: np.ndarray) -> Tensor:
-        """(batch, time) at training level, and which takes they come from -> one number."""
-        index = torch.from_numpy(take_index)
-        plain, emphasised = self._plain[index], self._emphasised[index]
-        plain, emphasised = plain.to(target.device), emphasised.to(target.device)
-        c = self.config
-        pre = metrics.esr(
-            metrics.pre_emphasis(target, c.pre_emphasis),
-            metrics.pre_emphasis(prediction, c.pre_emphasis),
-            emphasised,
-        )
-        loss = pre + c.plain_esr * metrics.esr(target, prediction, plain)
-        loss = loss + c.dc * metrics.dc_error(target, prediction, plain)
-        return c.patience * torch.log1p(loss / c.patience).mean()
-
-
-class Validation:
-    """The held-out settings that decide which weights are kept."""
-
-    def __init__(self, session: Session, history: int, loss: Loss) -> None:
-        self.history, self.loss = history, loss
-        takes = session.of("validation")
-        if not takes:
-            raise BadInput(f"{session.folder} has no validation takes: capture some")
-        self.takes = [(session.di(t), session.recording(t), session.setting(t)) for t in takes]
-
-    def esrs(self, play: Callable[[Tensor, Tensor], Tensor]) -> list[float]:
-        """ESR of each take behind its first receptive field, which has no whole history."""
-        found = []
-        for di, recording, setting in self.takes:
-            played = torch.from_numpy(di)[None] * self.loss.input_gain
-            out = play(played, torch.from_numpy(setting)[None])[0].double()
-            target = torch.from_numpy(recording)[self.history :].double() * self.loss.output_gain
-            power = target.pow(2).mean() + self.loss.floor
-            found.append(float(metrics.esr(target, out.to("cpu"), power)))
-        return found
-
-
-def fold_levels(net: network.WaveNet, input_gain: float, output_gain: float) -> None:
-    """Let the network take a DI and give a recording at the session's own levels."""
-    with torch.no_grad():
-        net.lift.weight.mul_(input_gain)
-        net.head.weight.div_(output_gain)
-        net.head.bias.div_(output_gain)
-
-
-def architecture(shape: network.Shape) -> twin.Architecture:
-    """What a twin file says of a network."""
-    return twin.Architecture(
-        shape.channels, shape.kernel_size, shape.dilations, shape.taps, shape.mix
-    )
-
-
-def tensors(net: network.WaveNet) -> dict[str, np.ndarray]:
-    """A network's weights under the names of docs/twin-file.md, with its check signal."""
-    named: dict[str, Tensor] = {
-        "lift.weight": net.lift.weight,
-        "lift.bias": net.lift.bias,
-        "taps.weight": net.taps.weight,
-        "taps.bias": net.taps.bias,
-        "snake.alpha": net.snake.alpha,
-        "mix.weight": net.mix.weight,
-        "mix.bias": net.mix.bias,
-        "head.weight": net.head.weight,
-        "head.bias": net.head.bias,
-    }
-    if net.film is not None:
-        named |= {f"film.{name}": value for name, value in net.film.mlp.named_parameters()}
-    named |= check_signal(net)
-    return {name: value.detach().numpy().astype(np.float32) for name, value in named.items()}
-
-
-def load_tensors(net: network.WaveNet, named: Mapping[str, np.ndarray]) -> None:
-    """The way back: a twin's tensors into a network of its shape."""
-    weights = {
-        name.replace("film.", "film.mlp."): torch.from_numpy(value.copy())
-        for name, value in named.items()
-        if not name.startswith("check.")
-    }
-    weights["snake.log_alpha"] = weights.pop("snake.alpha").log()
-    net.load_state_dict(weights)
-
-
-def check_signal(net: network.WaveNet, seconds_past: int = 1024) -> dict[str, Tensor]:
-    """A burst of noise that reaches every tap, and the exact answer at two settings."""
-    rng = np.random.default_rng(0)
-    length = net.shape.receptive_field_samples + seconds_past
-    noise = rng.uniform(-1, 1, length) * np.geomspace(1, 0.05, length)
-    di = torch.tensor(noise.astype(np.float32))
-    settings = torch.tensor(rng.uniform(size=(2, net.shape.knobs)).astype(np.float32))
-    exact = network.WaveNet(net.shape).double()
-    exact.load_state_dict(net.state_dict())
-    with torch.no_grad():
-        answer = exact.play(di.double().expand(2, -1), settings.double())
-    return {"check.input": di, "check.settings": settings, "check.output": answer}

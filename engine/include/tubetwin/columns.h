@@ -14,7 +14,8 @@ inline namespace TUBETWIN_ISA {
 
 constexpr int kColumn = 16;
 constexpr int kSlices = kColumn / kLanes;  // vectors in a column
-constexpr int kRoom = 2 * kMaxBlock;       // columns before the block, for histories shorter than it
+constexpr int kShort = 8;                 // a dilation below it is played by convolveShort
+constexpr int kRoom = 2 * kShort;          // columns before the block, for the histories of those
 
 // Where the taps of a stretch of columns are found. Kernel size 3: t - 2d, t - d and t.
 template <class Past>
@@ -61,9 +62,9 @@ void convolve(const Layer& layer, TapColumns<Past> x, float* s, float* headSum, 
   }
 }
 
-// x += mix * s + bias for kTile columns, their sums held in registers.
-template <int kTile>
-TUBETWIN_INLINE void mixTile(const Layer& layer, const float* s, float* x) {
+// x += mix * s + bias for kTile columns, their sums held in registers; with kHeld, the mix as well.
+template <int kTile, bool kHeld>
+TUBETWIN_INLINE void mixTile(const Layer& layer, const Vector* held, const float* s, float* x) {
   Vector sum[kTile][kSlices];
   for (int t = 0; t < kTile; t++)
     for (int v = 0; v < kSlices; v++)
@@ -71,7 +72,7 @@ TUBETWIN_INLINE void mixTile(const Layer& layer, const float* s, float* x) {
 #pragma GCC unroll(kLanes == 4 ? 1 : 16)  // SSE and WebAssembly run out of registers: half the speed
   for (int i = 0; i < kColumn; i++) {
     Vector weight[kSlices];
-    for (int v = 0; v < kSlices; v++) weight[v] = load(layer.mix + i * kColumn + v * kLanes);
+    for (int v = 0; v < kSlices; v++) weight[v] = kHeld ? held[i] : load(layer.mix + i * kColumn + v * kLanes);
 #pragma GCC unroll 16
     for (int t = 0; t < kTile; t++) {
       const Vector from = broadcast(s[t * kColumn + i]);
@@ -82,22 +83,34 @@ TUBETWIN_INLINE void mixTile(const Layer& layer, const float* s, float* x) {
     for (int v = 0; v < kSlices; v++) store(x + t * kColumn + v * kLanes, sum[t][v]);
 }
 
-inline void mix(const Layer& layer, const float* s, float* x, int n) {
+template <bool kHeld>
+void mixColumns(const Layer& layer, const float* s, float* x, int n) {
   constexpr int kTile = 8 / kSlices;  // eight sums hide the latency of a multiply-add
+  Vector held[kColumn];
+  for (int i = 0; kHeld && i < kColumn; i++) held[i] = load(layer.mix + i * kColumn);
   int t = 0;
-  for (; t + kTile <= n; t += kTile) mixTile<kTile>(layer, s + t * kColumn, x + t * kColumn);
-  for (; t < n; t++) mixTile<1>(layer, s + t * kColumn, x + t * kColumn);
+  for (; t + kTile <= n; t += kTile) mixTile<kTile, kHeld>(layer, held, s + t * kColumn, x + t * kColumn);
+  for (; t < n; t++) mixTile<1, kHeld>(layer, held, s + t * kColumn, x + t * kColumn);
 }
 
-// The history is at least as long as the block: read it where it lies, in stretches that do not
-// cross the end of the ring.
+// AVX-512 has registers for the whole mix: it waits for loads, and is spared some, if the block is long.
+inline void mix(const Layer& layer, const float* s, float* x, int n) {
+  if (kSlices == 1 && n > 16)
+    mixColumns<kSlices == 1>(layer, s, x, n);
+  else
+    mixColumns<false>(layer, s, x, n);
+}
+
+// Reads the history where it lies, in stretches that neither cross the end of the ring nor are longer
+// than the dilation, so that no tap reaches into the stretch itself.
 template <bool kMoving, class Past>
 void convolveLong(Layer& layer, Past* history, const Network& net, float* x, int n) {
   for (int t = 0; t < n;) {
     int middle = layer.oldest + layer.dilation;
     if (middle >= layer.memory) middle -= layer.memory;
     const int toEnd = layer.memory - (middle > layer.oldest ? middle : layer.oldest);
-    const int stretch = n - t < toEnd ? n - t : toEnd;
+    int stretch = toEnd < layer.dilation ? toEnd : layer.dilation;
+    if (stretch > n - t) stretch = n - t;
     const TapColumns<Past> taps{history + layer.oldest * kColumn, history + middle * kColumn, x + t * kColumn};
     convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, stretch);
     layer.oldest += stretch;
@@ -110,8 +123,7 @@ inline void copyColumns(float* to, const float* from, int columns) {
   memcpy(to, from, sizeof(float) * kColumn * columns);
 }
 
-// The block is longer than the dilation: taps reach into the block itself, so its history is laid
-// out before it.
+// Stretches would be too short to pay: the history is laid out before the block.
 template <bool kMoving>
 void convolveShort(Layer& layer, const Network& net, float* x, int n) {
   const int d = layer.dilation, older = layer.memory - layer.oldest;
@@ -145,7 +157,7 @@ void playColumns(Network& net, const float* in, float* out, int n) {
   for (int l = 0; l < net.shape.layers; l++) {
     Layer& layer = net.layer[l];
     if (net.settling) fillHistory(layer, x);
-    if (layer.dilation < n)
+    if (layer.dilation < (n < kShort ? n : kShort))
       convolveShort<kMoving>(layer, net, x, n);
 #ifdef TUBETWIN_HALVES
     else if (layer.halves)

@@ -3,7 +3,7 @@
 // The same equations as wavenet.h, for training only (docs/twin-file.md states them). Here time is
 // in the lanes: a signal of C channels is C rows of samples. FiLM does not appear: the caller folds
 // it into the taps of each segment, so one flat list of parameters per segment goes in and one flat
-// list of gradients comes out. Each layer runs over blocks of kBlock samples that stay in L1; the
+// list of gradients comes out. Each layer runs over blocks of samples that stay in L1; the
 // inputs of all layers are kept, and the backward pass recomputes the rest from them.
 //
 // A layer's input is valid from the sample on where its own past is complete: `start`, rounded down
@@ -17,8 +17,10 @@
 namespace tubetwin {
 
 constexpr int kMaxLayers = 64;
-constexpr int kBlock = 128;  // 16 channels x 128 samples = 8 KB: two such blocks fit in L1
 constexpr int kTaps = 3;
+
+// Samples of a block: 8 KB of each signal, so that three of them fit in L1.
+constexpr int blockSamples(int channels) { return 2048 / channels; }
 
 // Where things lie in time and memory for one segment of `samples` (a multiple of 32).
 struct Segment {
@@ -29,18 +31,19 @@ struct Segment {
   long start[kMaxLayers + 1];
   long history;            // samples before the first valid output
 
-  Segment(int layers_, const int* dilations_, long samples_)
+  Segment(int channels, int layers_, const int* dilations_, long samples_)
       : layers(layers_), dilations(dilations_), samples(samples_), history(0) {
+    const int block = blockSamples(channels);
     long reach = 0;
     start[0] = 0;
     for (int l = 0; l < layers; l++) {
       const long past = (kTaps - 1) * static_cast<long>(dilations[l]);
       history += past;
-      start[l + 1] = history / kBlock * kBlock;
+      start[l + 1] = history / block * block;
       reach = past > reach ? past : reach;
     }
     // Rows a multiple of 4 KB apart would all fall into the same cache sets: shift them.
-    stride = (kBlock + samples + reach) / 1024 * 1024 + 1024 + 80;
+    stride = (block + samples + reach) / 1024 * 1024 + 1024 + 80;
   }
 };
 
@@ -170,6 +173,7 @@ struct Stack {
   using Weights = Flat<const float, C, kDense, kFullMix>;
   using Gradients = Flat<float, C, kDense, kFullMix>;
   using Sums = LaneSums<C, kDense, kFullMix>;
+  static constexpr int kBlock = blockSamples(C);
 
   static long parameters(int layers) { return Flat<float, C, kDense, kFullMix>(nullptr, layers).end - static_cast<float*>(nullptr); }
 

@@ -92,16 +92,16 @@ TUBETWIN_INLINE void unroll(float* to, const float* ring, int length, int start,
 
 // Finds the taps of a block of n samples whose rows start at x.
 inline TapRows tapRows(const Layer& layer, float* x, int channels, int n) {
+  TapRows taps{{x - layer.memory, x - layer.dilation, x}, {kRow, kRow, kRow}, nullptr};
   if (layer.dilation < n) {  // they reach into the block: lay the history out before it
-    float* past = x - layer.memory;
     for (int c = 0; c < channels; c++)
-      unroll(past + c * kRow, layer.history + c * layer.memory, layer.memory, layer.oldest, layer.memory);
-    return {{past, x - layer.dilation, x}, {kRow, kRow, kRow}, nullptr};
+      unroll(x - layer.memory + c * kRow, layer.history + c * layer.memory, layer.memory, layer.oldest, layer.memory);
+    return taps;
   }
-  TapRows taps{{nullptr, nullptr, x}, {layer.memory, layer.memory, kRow}, nullptr};
   for (int j = 0; j < 2; j++) {
     const int start = (layer.oldest + j * layer.dilation) % layer.memory;
     taps.row[j] = layer.history + start;
+    taps.stride[j] = layer.memory;
     if (start + n <= layer.memory) continue;
     float* copy = x - kBefore + j * kMaxBlock;  // it crosses the end of the ring: straighten it
     for (int c = 0; c < channels; c++)
