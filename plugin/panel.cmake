@@ -9,10 +9,10 @@ endif()
 set(dgl ${TUBETWIN_DPF}/dgl/src)
 add_library(dgl OBJECT ${dgl}/Application.cpp ${dgl}/ApplicationPrivateData.cpp ${dgl}/Color.cpp
   ${dgl}/EventHandlers.cpp ${dgl}/Geometry.cpp ${dgl}/Layout.cpp ${dgl}/NanoVG.cpp ${dgl}/OpenGL.cpp
-  ${dgl}/Resources.cpp ${dgl}/SubWidget.cpp ${dgl}/SubWidgetPrivateData.cpp ${dgl}/TopLevelWidget.cpp
+  ${dgl}/SubWidget.cpp ${dgl}/SubWidgetPrivateData.cpp ${dgl}/TopLevelWidget.cpp
   ${dgl}/TopLevelWidgetPrivateData.cpp ${dgl}/Widget.cpp ${dgl}/WidgetPrivateData.cpp ${dgl}/Window.cpp
   ${dgl}/WindowPrivateData.cpp ${dgl}/ImageBase.cpp ${dgl}/pugl.cpp)
-set(screen HAVE_DGL HAVE_X11 HAVE_OPENGL DGL_OPENGL)
+set(screen HAVE_DGL HAVE_X11 HAVE_OPENGL DGL_OPENGL DGL_NO_SHARED_RESOURCES)
 target_include_directories(dgl SYSTEM PRIVATE ${TUBETWIN_DPF}/dgl ${dgl} ${dgl}/pugl-upstream/include)
 target_compile_definitions(dgl PRIVATE ${screen} DONT_SET_USING_DGL_NAMESPACE)
 target_compile_options(dgl PRIVATE -w -fdata-sections -ffunction-sections)
@@ -35,3 +35,8 @@ foreach(format VST3 LV2 CLAP)
   endforeach()
 endforeach()
 set_source_files_properties(${TUBETWIN_DPF}/distrho/DistrhoUIMain.cpp PROPERTIES COMPILE_OPTIONS -w)
+
+add_executable(panel_host tests/panel_host.cpp)
+target_include_directories(panel_host SYSTEM PRIVATE ${TUBETWIN_DPF}/distrho/src)
+target_link_libraries(panel_host PRIVATE PkgConfig::TUBETWIN_SCREEN ${CMAKE_DL_LIBS})
+add_dependencies(panels panel_host)

@@ -61,7 +61,7 @@ struct Grid {
   float dial = 0;
 };
 
-// The number of rows that leaves the largest dials.
+// As few rows as leave large dials: another one must be worth it.
 inline Grid bestGrid(int knobs, float width, float extraHeight) {
   Grid best;
   for (int rows = 1; rows <= std::max(knobs, 1); rows++) {
@@ -69,7 +69,7 @@ inline Grid bestGrid(int knobs, float width, float extraHeight) {
     const float cell = std::min(width / static_cast<float>(std::max(columns, 1)), kWidestCell);
     const float tall = (panelHeight(rows) + extraHeight - kBadge) / static_cast<float>(rows) - kUnderDial;
     const float dial = std::min({cell - 4, tall, kWidestDial});
-    if (rows == 1 || dial > best.dial) best = {rows, columns, dial};
+    if (rows == 1 || dial > 1.1f * best.dial) best = {rows, columns, dial};
   }
   return best;
 }
@@ -80,7 +80,7 @@ inline void placeKnobs(Layout& l, int count, const Grid& grid) {
   const float high = std::min(grid.dial + kUnderDial, tall);
   for (int k = 0; k < count; k++) {
     const int row = k / grid.columns, inRow = std::min(grid.columns, count - row * grid.columns);
-    const float wide = std::min(area.w / static_cast<float>(inRow), std::max(kWidestCell, 1.25f * grid.dial));
+    const float wide = std::min(area.w / static_cast<float>(inRow), std::max(kWidestCell, 1.5f * grid.dial));
     const float left = area.middleX() - wide * static_cast<float>(inRow) / 2;
     l.knobs.push_back({left + wide * static_cast<float>(k % grid.columns),
                        area.y + tall * static_cast<float>(row) + (tall - high) / 2, wide, high});
@@ -104,7 +104,7 @@ inline void placeGrille(Layout& l) {
 inline void placeDesk(Layout& l) {
   const float wide = l.desk.w / kSliders;
   for (int s = 0; s < kSliders; s++)
-    l.sliders[s] = {l.desk.x + wide * static_cast<float>(s) + 14, l.desk.y + 8, wide - 28, l.desk.h - 16};
+    l.sliders[s] = {l.desk.x + wide * static_cast<float>(s) + 18, l.desk.y + 8, wide - 36, l.desk.h - 16};
 }
 
 }  // namespace layout

@@ -31,7 +31,6 @@ class Picture : public Parts {
  public:
   using Parts::Parts;
 
-  // `ratio`: pixels of the window for one of its points.
   void draw(const Layout& layout, const Shown& shown) {
     l_ = &layout;
     s_ = &shown;
@@ -88,10 +87,10 @@ class Picture : public Parts {
     const float left = b.x + 14, room = b.w - 28;
     const bool tall = b.h > 118;
     ink_.text(left, b.y + (tall ? 22 : 15), legend, {ink_.sans, 12, ink(kGold), kLeft, 1.1f});
-    if (tall || name.empty())
-      ink_.fitted(left, b.y + (tall ? 70 : 36), name.empty() ? none : facts, {ink_.sans, 13, ink(kSoft), kLeft}, room, 11);
-    if (!name.empty())
-      ink_.fitted(left, b.y + (tall ? 47 : 36), name, {ink_.bold, 18, ink(kCream), kLeft}, room, 13);
+    const float line = b.y + (tall ? 47 : 36);
+    if (name.empty()) return ink_.fitted(left, line, none, {ink_.sans, 13, ink(kSoft), kLeft}, room, 11);
+    ink_.fitted(left, line, name, {ink_.bold, 18, ink(kCream), kLeft}, room, 13);
+    if (tall) ink_.fitted(left, b.y + 70, facts, {ink_.sans, 13, ink(kSoft), kLeft}, room, 11);
   }
 
   // Copper, with what the amp has on it.
