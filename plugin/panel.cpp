@@ -4,7 +4,7 @@
 // window, so twins and impulse responses come through its file dialog.
 #include <chrono>
 #include <cmath>
-#include <memory>
+#include <cstdlib>
 #include <string>
 
 #include "DistrhoPlugin.hpp"
@@ -252,7 +252,7 @@ class PanelWindow : public UI {
   Shown shown_;
   Grip grip_;
   Spot held_, pressed_;
-  std::string folder_;  // where the last file came from
+  std::string folder_ = std::getenv("HOME") ? std::getenv("HOME") : "";  // where the next file may lie
   unsigned loads_ = 0;
   double scale_ = 1, before_ = now(), pressedAt_ = 0, newsUntil_ = 0, clippedAt_ = -kClipSeconds;
 

@@ -146,6 +146,15 @@ class Host {
     std::printf("%d\n", done);
   }
 
+  // Until what a hand did has arrived: drawing without a graphics card takes its time.
+  void settle() {
+    for (int quiet = 0; quiet < 5; quiet++) {
+      const std::size_t before = told_.size();
+      tick();
+      if (told_.size() != before) quiet = 0;
+    }
+  }
+
   void tick() {
     std::vector<float> in(kTickSamples), out(kTickSamples);
     for (float& sample : in) sample = sound_.empty() ? 0 : sound_[at_++ % sound_.size()];
@@ -205,6 +214,7 @@ void obey(Host& host, const std::string& line) {
   std::string command, rest;
   words >> command;
   std::getline(words >> std::ws, rest);
+  host.settle();
   if (command == "value") host.value(rest);
   if (command == "told") host.told();
   if (command == "play") host.play(rest);
