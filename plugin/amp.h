@@ -109,7 +109,7 @@ class Amp {
     const Wav wav = WavReader::read(reinterpret_cast<const unsigned char*>(cabinet_.data()), cabinet_.size());
     now.cabinet = nameIn(cabinet_, "Impulse response");
     now.cabinetFacts = number(wav.rateHz / 1000.0) + " kHz, " +
-                       number(1000.0 * static_cast<double>(wav.samples.size()) / wav.rateHz) + " ms";
+                       std::to_string((1000 * wav.samples.size() + wav.rateHz / 2) / wav.rateHz) + " ms";
     return now;
   }
 

@@ -1,4 +1,4 @@
-"""What tests and pictures of the plugin's window share: a screen that nobody sees, a host, a hand."""
+"""What tests and pictures of the plugin's window share: a screen nobody sees, a host, a hand."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ PICTURE = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
 
 class Screen:
-    """Xvfb; as a desktop with what JUCE takes for granted, a settings server and a window manager."""
+    """Xvfb; as a desktop, with the settings server and window manager that JUCE relies on."""
 
     DESKTOP = ("xsettingsd", "openbox")
 
@@ -67,10 +67,10 @@ class Screen:
         time.sleep(0.2)
 
     def window(self, name: str) -> str:
-        """The number of a window that is about to open."""
+        """The number of a window that is about to open, by its title or class."""
         until = time.monotonic() + 10
         while time.monotonic() < until:
-            if found := self.hand("search", "--onlyvisible", "--name", name):
+            if found := self.hand("search", "--onlyvisible", name):
                 return found.splitlines()[-1]
             time.sleep(0.1)
         raise TimeoutError(name)

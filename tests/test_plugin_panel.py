@@ -5,11 +5,12 @@ As test_plugin.py, with `make plugin-test`; the programs with a window must have
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ import pedalboard
 from live_stage import PANEL, RATE
 from panel_stage import MADE, PanelHost, Screen, spots
 from plugin_hosts import PLAY
-from plugin_stage import ROOT, SWITCHES, same
+from plugin_stage import ROOT, same
 from tubetwin import bundle
 
 PROGRAMS = ROOT / "build" / "plugin" / "programs"
@@ -54,8 +55,9 @@ def test_geometry_and_hands_keep_their_laws() -> None:
 
 def test_only_the_programs_with_a_window_need_a_screen() -> None:
     def needs(program: Path) -> set[str]:
-        done = subprocess.run(["readelf", "-d", program], capture_output=True, text=True, check=True)
-        return {line.split("[")[1].rstrip("]") for line in done.stdout.splitlines() if "NEEDED" in line}
+        words = ["readelf", "-d", program]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        return set(re.findall(r"NEEDED.*\[(.+)\]", done.stdout))
 
     for program in PROGRAMS.glob("*.so"):
         plain, panel = needs(program), needs(PROGRAMS / "panel" / program.name)
@@ -187,9 +189,7 @@ def test_a_cabinet_through_the_file_dialog(
 ) -> None:
     (tmp_path / "home").mkdir()
     soundfile.write(tmp_path / "home" / "4x12.wav", TONE[:500], RATE, "PCM_24")
-    with PanelHost(
-        screen, panel_plugins / "clap" / "Alpha.clap", home=tmp_path / "home"
-    ) as host:
+    with PanelHost(screen, panel_plugins / "clap" / "Alpha.clap", home=tmp_path / "home") as host:
         screen.click(*spots(*host.size, len(PANEL))["cabinet", 0])
         assert host.value("Cabinet") == 0
         assert chosen(screen, host, "openCabinet", "Open an impulse response") < 50
@@ -223,11 +223,15 @@ screen.name, screen.environment = sys.argv[2], None
 done, x, y = threading.Event(), int(sys.argv[3]), int(sys.argv[4])
 
 def play():
-    left, top = [int(line.split("=")[1]) for line in screen.hand(
-        "getwindowgeometry", "--shell", screen.window("tubetwin")).splitlines()[1:3]]
-    screen.drag(left + x, top + y, 0, 44)
-    print(plugin.volume, plugin.treble)
-    done.set()
+    try:
+        place = screen.hand("getwindowgeometry", "--shell", screen.window("tubetwin"))
+        left, top = [int(line.split("=")[1]) for line in place.splitlines()[1:3]]
+        time.sleep(1)
+        screen.drag(left + x, top + y, 0, 44)
+        time.sleep(1)
+        print(plugin.volume, plugin.treble)
+    finally:
+        done.set()
 
 threading.Thread(target=play).start()
 plugin.show_editor(done)
