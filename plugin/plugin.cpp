@@ -7,9 +7,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "amp.h"
@@ -26,6 +28,7 @@ namespace {
 
 enum States { kTwinState, kCabinetState, kStates };
 constexpr const char* kStateKeys[kStates] = {"twin", "cabinet"};
+constexpr std::uintmax_t kLargest = 64 << 20;  // bytes; an IR of 2 s, at any rate and in any coding, is smaller
 
 // Where the files of bundle.h lie, without their endings.
 std::string stemOf(std::string binary) {
@@ -213,8 +216,10 @@ class AmpPlugin : public Plugin, public PanelDoor {
 
   std::string loadFile(const std::string& path) {
     const std::string name = path.substr(path.find_last_of(DISTRHO_OS_SEP) + 1);
-    const std::string bytes = tubetwin::plugin::contents(path);
-    return bytes.empty() ? "cannot read " + name + ": choose a twin or a WAV file" : amp_->load(bytes, name);
+    std::error_code missing;
+    const std::uintmax_t size = std::filesystem::file_size(path, missing);
+    if (missing || size > kLargest) return name + " cannot be opened: choose a twin, or a WAV file of up to 2 s";
+    return amp_->load(tubetwin::plugin::contents(path), name);
   }
 
   // The knobs as the host has them, whatever twin has come.
