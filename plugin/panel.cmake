@@ -40,3 +40,15 @@ add_executable(panel_host tests/panel_host.cpp)
 target_include_directories(panel_host SYSTEM PRIVATE ${TUBETWIN_DPF}/distrho/src)
 target_link_libraries(panel_host PRIVATE PkgConfig::TUBETWIN_SCREEN ${CMAKE_DL_LIBS})
 add_dependencies(panels panel_host)
+
+# The licences of what the programs carry, beside them.
+set(licences "What the plugins with a window carry besides tubetwin, and under which licences.\n")
+foreach(source ${TUBETWIN_DPF}/LICENSE ${dgl}/pugl-upstream/COPYING ${dgl}/nanovg/LICENSE.txt
+        ${TUBETWIN_DPF}/distrho/extra/sofd/libsofd.c /usr/share/doc/fonts-liberation2/copyright)
+  if(EXISTS ${source})
+    file(READ ${source} text LIMIT 6000)
+    string(REGEX REPLACE "\\*/.*" "*/" text "${text}")  # of a source file, what it opens with
+    string(APPEND licences "\n---- ${source}\n\n${text}\n")
+  endif()
+endforeach()
+file(WRITE ${TUBETWIN_PLUGIN_DIR}/panel/LICENCES.txt "${licences}")
