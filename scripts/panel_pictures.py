@@ -38,7 +38,7 @@ def photograph(path: Path, scale: int) -> None:
             screen.hand("mousemove", *place["status", 0])
             host.play(loudest(guitar.demo(3.0, 7)), Path(folder))
             time.sleep(4)  # drawing without a graphics card takes its time
-            save(screen.picture(host.box), path, colours=None)
+            save(host.picture(), path, colours=None)
     finally:
         screen.stop()
 

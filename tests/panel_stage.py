@@ -75,6 +75,13 @@ class Screen:
             time.sleep(0.1)
         raise TimeoutError(name)
 
+    def gone(self, name: str) -> None:
+        """Wait until there is no such window."""
+        until = time.monotonic() + 10
+        while self.hand("search", "--onlyvisible", name):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
 
 def spots(width: int, height: int, knobs: int) -> dict[tuple[str, int], tuple[int, int]]:
     """What a hand can reach, by part and number: x, y in pixels of the window."""
@@ -105,7 +112,8 @@ class PanelHost:
         )
         assert self.process.stdout
         self.size = self.read_size(self.process.stdout.readline())
-        time.sleep(0.5)  # the first picture is drawn
+        self.screen = screen
+        self.settle()
 
     def __enter__(self) -> "PanelHost":
         return self
@@ -131,8 +139,21 @@ class PanelHost:
 
     def resize(self, width: int, height: int) -> tuple[int, int]:
         self.size = self.read_size(self.ask(f"size {width} {height}"))
-        time.sleep(0.4)
+        self.settle()
         return self.size
+
+    def settle(self) -> None:
+        """Until what was done is drawn, which takes its time without a graphics card."""
+        until = time.monotonic() + 20
+        before = None
+        while (now := self.picture().tobytes()) != before or not any(now):
+            assert time.monotonic() < until
+            before = now
+
+    def picture(self, box: PICTURE | None = None) -> Image.Image:
+        """The window as it stands, or a part of it."""
+        assert self.ask("settle") == "settled"
+        return self.screen.picture(box or (0, 0, *self.size))
 
     def play(self, sound: np.ndarray, folder: Path) -> None:
         """Again and again, at 48 kHz."""
@@ -142,7 +163,3 @@ class PanelHost:
     def state(self, folder: Path) -> bytes:
         assert self.ask(f"save {folder / 'state'}") == "1"
         return (folder / "state").read_bytes()
-
-    @property
-    def box(self) -> PICTURE:
-        return (0, 0, *self.size)

@@ -128,7 +128,7 @@ def test_it_can_be_resized(screen: Screen, host: PanelHost) -> None:
         before = host.value("Volume")
         screen.click(*place["knob", 0], button=4)
         assert host.value("Volume") == pytest.approx(before + 0.1, abs=0.001)
-        corner = np.asarray(screen.picture((width - 100, height - 40, width, height)), float)
+        corner = np.asarray(host.picture((width - 100, height - 40, width, height)), float)
         assert corner.max() > 180  # the maker's name
 
 
@@ -140,16 +140,16 @@ def test_twice_as_large_on_a_screen_twice_as_fine(screen: Screen, panel_plugins:
         assert host.value("Volume") == pytest.approx(7, abs=0.01)
 
 
-def test_meters_show_what_plays(screen: Screen, host: PanelHost, tmp_path: Path) -> None:
+def test_meters_show_what_plays(host: PanelHost, tmp_path: Path) -> None:
     x, y = spots(*host.size, len(PANEL))["meters", 0]
     box = (x - 60, y - 38, x + 70, y - 18)  # of what comes in; this twin hums to itself
-    dark = np.asarray(screen.picture(box), float).mean()
+    dark = np.asarray(host.picture(box), float).mean()
     host.play(TONE, tmp_path)
     time.sleep(0.7)
-    lit = np.asarray(screen.picture(box), float).mean()
+    lit = np.asarray(host.picture(box), float).mean()
     host.play(0 * TONE, tmp_path)
     time.sleep(2.5)
-    fallen = np.asarray(screen.picture(box), float).mean()
+    fallen = np.asarray(host.picture(box), float).mean()
     assert lit > dark + 15
     assert abs(fallen - dark) < 1
 
@@ -161,9 +161,10 @@ def chosen(screen: Screen, host: PanelHost, part: str, title: str) -> int:
     dialog = screen.window(title)
     screen.hand("mousemove", "--window", dialog, 150, 59)
     screen.hand("click", "--repeat", 2, "--delay", 100, 1)
-    time.sleep(1)
+    screen.gone(title)
+    host.settle()
     _, y = place["status", 0]
-    news = np.asarray(screen.picture((0, y - 14, host.size[0], y + 14)), int)
+    news = np.asarray(host.picture((0, y - 14, host.size[0], y + 14)), int)
     return int((np.abs(news - BAD_NEWS).sum(axis=2) < 40).sum())
 
 
@@ -206,10 +207,10 @@ def test_a_cabinet_through_the_file_dialog(
 def test_it_closes_and_opens_again(screen: Screen, host: PanelHost) -> None:
     x, y = spots(*host.size, len(PANEL))["knob", 0]
     screen.drag(x, y, 0, 44)
-    first = screen.picture(host.box)
+    first = host.picture()
     assert PanelHost.read_size(host.ask("close")) == (960, 540)
-    time.sleep(0.5)
-    again = np.asarray(screen.picture(host.box), int)
+    host.settle()
+    again = np.asarray(host.picture(), int)
     assert np.abs(again - np.asarray(first, int)).mean() < 0.5  # the knob stands where it stood
     screen.drag(x, y, 0, 22)
     assert host.value("Volume") == pytest.approx(8, abs=0.01)

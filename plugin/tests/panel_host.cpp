@@ -8,6 +8,7 @@
 //     play FILE      raw floats at 48 kHz, again and again
 //     size WIDTH HEIGHT    of the window, in pixels
 //     save FILE      the state
+//     settle         until all is drawn and told; every other command does so first
 //     close          and open again
 #include <X11/Xlib.h>
 #include <dlfcn.h>
@@ -150,6 +151,7 @@ class Host {
   void settle() {
     for (int quiet = 0; quiet < 5; quiet++) {
       const std::size_t before = told_.size();
+      poll(nullptr, 0, kTickMs);
       tick();
       if (told_.size() != before) quiet = 0;
     }
@@ -219,6 +221,7 @@ void obey(Host& host, const std::string& line) {
   if (command == "told") host.told();
   if (command == "play") host.play(rest);
   if (command == "save") host.save(rest);
+  if (command == "settle") std::puts("settled");
   if (command == "close") host.close(), host.open();
   std::uint32_t width = 0, height = 0;
   if (command == "size" && std::istringstream(rest) >> width >> height) host.size(width, height);
