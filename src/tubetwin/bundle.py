@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ VOCABULARY = """
 mod:brand a owl:DatatypeProperty ; rdfs:label "brand" ; rdfs:range rdfs:Literal .
 mod:label a owl:DatatypeProperty ; rdfs:label "short name" ; rdfs:range rdfs:Literal .
 <http://kxstudio.sf.net/ns/lv2ext/programs#Interface> a lv2:ExtensionData .
+<http://kxstudio.sf.net/ns/lv2ext/programs#UIInterface> a lv2:ExtensionData .
 """
 DESCRIBE = "import ctypes; ctypes.CDLL('./amp.so').lv2_generate_ttl(b'amp')"
 
@@ -64,13 +66,22 @@ class Amp:
         return IDENTITY[:-16] + digits.encode()
 
 
-def programs() -> Path:
+def programs(panel: bool | None = None) -> Path:
     """Where the ready-made programs lie.
 
+    Args:
+        panel: those with a window, or those without; None: with one, if they were built.
     Raises:
         BadInput: they were not built.
     """
-    return built(FOLDERS, "CLAP-1.so", "plugin", "plugin")
+    plain = built(FOLDERS, "CLAP-1.so", "plugin", "plugin")
+    has_panel = (plain / "panel" / "CLAP-1.so").is_file()
+    if panel and not has_panel:
+        raise BadInput(
+            f"the plugin programs in {plain} came without the window: run `make plugin` in a"
+            " checkout of tubetwin, or leave out --panel"
+        )
+    return plain / "panel" if has_panel and panel is not False else plain
 
 
 def export(
@@ -79,7 +90,9 @@ def export(
     *,
     name: str | None = None,
     cabinet: np.ndarray | None = None,
+    cabinet_name: str = "",
     formats: Sequence[str] = FORMATS,
+    panel: bool | None = None,
 ) -> list[Path]:
     """Make plugins of a twin, each for one side and for two.
 
@@ -89,7 +102,9 @@ def export(
             those of the same name are replaced.
         name: what hosts call the plugin; None: what the twin calls itself.
         cabinet: (taps,) impulse response at the twin's sample rate; None: none.
+        cabinet_name: what the window calls it.
         formats: of FORMATS.
+        panel: with a window or without; None: with one, if its programs were built.
     Returns:
         what was written.
     Raises:
@@ -99,7 +114,7 @@ def export(
     for kind in formats:
         if kind not in FORMATS:
             raise BadInput(f"there is no plugin format {kind!r}: choose of {', '.join(FORMATS)}")
-    source, folder = programs(), Path(folder)
+    source, folder = programs(panel), Path(folder)
     with engine.Player(path):  # what the engine refuses, the plugin would
         loaded = twin.load(path)
     name = loaded.name[:LONGEST_NAME] if name is None else name
@@ -111,7 +126,9 @@ def export(
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(f"cannot write {place}: {error.strerror or error}") from error
-    response = b"" if cabinet is None else _wav(cabinet, loaded.sample_rate_hz)
+    response = b""
+    if cabinet is not None:
+        response = _titled(_wav(cabinet, loaded.sample_rate_hz), cabinet_name)
     offered = sounds.settings_for(loaded.knobs)
     written = []
     for sides, suffix in SIDES.items():
@@ -125,6 +142,15 @@ def _wav(samples: np.ndarray, sample_rate_hz: int) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         audio.write(Path(folder) / "amp.wav", samples, sample_rate_hz)
         return (Path(folder) / "amp.wav").read_bytes()
+
+
+def _titled(wav: bytes, name: str) -> bytes:
+    """A WAV file with a title, where plugin/cabinet_name.h looks for it: INAM in LIST INFO."""
+    title = name.encode() + b"\0"
+    title += b"\0" * (len(title) % 2)
+    info = b"INFOINAM" + struct.pack("<I", len(title)) + title
+    whole = wav + b"\0" * (len(wav) % 2) + b"LIST" + struct.pack("<I", len(info)) + info
+    return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:] if name else wav
 
 
 def _program(amp: Amp, source: Path, kind: str) -> bytes:

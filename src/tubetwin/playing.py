@@ -96,10 +96,18 @@ def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
 @click.option("--name", help="[default: the twin's] What hosts call the plugin.")
 @click.option("--format", "formats", default="vst3,clap,lv2", show_default=True)
 @click.option(
+    "--panel/--no-panel", default=None, help="[default: if it was built] With a window of its own."
+)
+@click.option(
     "-o", "--output", required=True, help="Where the plugins go, a folder for each format."
 )
 def export_plugin(
-    twin_name: str, cabinet: str | None, name: str | None, formats: str, output: str
+    twin_name: str,
+    cabinet: str | None,
+    name: str | None,
+    formats: str,
+    panel: bool | None,
+    output: str,
 ) -> None:
     """Make a plugin of a twin, with the amp's own knobs, for a host on this kind of machine.
 
@@ -110,7 +118,16 @@ def export_plugin(
 
     path = twin.bundled(twin_name)
     ir = impulse_response(cabinet, twin.load(path).sample_rate_hz)
-    for place in bundle.export(path, output, name=name, cabinet=ir, formats=formats.split(",")):
+    made = bundle.export(
+        path,
+        output,
+        name=name,
+        cabinet=ir,
+        cabinet_name=Path(cabinet or "").stem,
+        formats=formats.split(","),
+        panel=panel,
+    )
+    for place in made:
         console.print(place, soft_wrap=True, markup=False, highlight=False)
 
 
