@@ -37,10 +37,13 @@ web: $(VENV)/ready-web  ## the page, in build/web: any static host serves it
 	@PYTHON=$(PYTHON) ./scripts/make-web.sh build/web
 
 # The programs come without a twin; export-plugin puts one beside a copy. CMake's log tells what went wrong.
-plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins and JACK programs, in build/plugin (two minutes)
+# PANEL=OFF leaves the window out, and with it X11 and OpenGL.
+PANEL := ON
+plugin: setup  ## the bundled twins as VST3, CLAP and LV2 plugins and JACK programs, in build/plugin (three minutes)
 	@./scripts/need.sh plugin
-	@cmake -S . -B build/plugin-make -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_PLUGIN_DIR=$(CURDIR)/build/plugin/programs > build/plugin.log
-	@cmake --build build/plugin-make -j2 --target plugins clap_host vst3_loads >> build/plugin.log 2>&1 || (cat build/plugin.log; exit 1)
+	@if [ $(PANEL) = ON ]; then ./scripts/need.sh panel; else rm -rf build/plugin/programs/panel; fi
+	@cmake -S . -B build/plugin-make -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_PLUGIN=ON -DTUBETWIN_PANEL=$(PANEL) -DTUBETWIN_PLUGIN_DIR=$(CURDIR)/build/plugin/programs > build/plugin.log
+	@cmake --build build/plugin-make -j2 --target plugins clap_host vst3_loads panel_tests $(if $(filter ON,$(PANEL)),panels) >> build/plugin.log 2>&1 || (cat build/plugin.log; exit 1)
 	@for twin in src/tubetwin/twins/*.twin; do $(VENV)/bin/tubetwin export-plugin $$twin --cabinet 1x12 --format vst3,clap,lv2,jack \
 	  --name "Tubetwin $$(basename $$twin .twin)" -o build/plugin || exit 2; done
 
@@ -55,6 +58,7 @@ plugin-windows plugin-macos: plugin $(VENV)/ready-web
 
 plugin-test: plugin  ## the plugins in real hosts: pedalboard, dawdreamer, Ardour, jalv, qtractor, our own
 	@./scripts/need.sh plugin-tests
+	@./scripts/need.sh panel-tests
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
 	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin*.py
 
@@ -111,8 +115,10 @@ bench-plugin: plugin  ## the plugin in a host against the engine alone
 	@cmake --build build/tests -j2 --target tubetwin_pace >> build/tests.log || (cat build/tests.log; exit 1)
 	@$(PYTHON) benchmarks/plugin.py
 
-screenshots: test-tools web  ## the pictures of docs/pictures, taken anew
+screenshots: test-tools web plugin  ## the pictures of docs/pictures, taken anew
+	@./scripts/need.sh panel-tests
 	@$(PYTHON) scripts/screenshots.py docs/pictures
+	@$(PYTHON) scripts/panel_pictures.py docs/pictures
 
 twins: setup  ## train the bundled twins again (an hour and three quarters on two cores)
 	@./scripts/make-twins.sh

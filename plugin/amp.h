@@ -14,6 +14,7 @@
 
 #include "base64.h"
 #include "bundle.h"
+#include "cabinet_name.h"
 #include "tubetwin.h"
 #include "tubetwin/wav.h"
 
@@ -28,11 +29,16 @@ struct PanelKnob {
   }
 };
 
+// What plays, in words.
+struct Playing {
+  std::string twin, twinFacts, cabinet, cabinetFacts;  // empty: none
+};
+
 class Amp {
  public:
   explicit Amp(const Bundle& bundle) {
     if (!bundle.twin.empty()) open(bundle.twin);
-    if (!bundle.cabinet.empty()) loadCabinet(bundle.cabinet);
+    if (!bundle.cabinet.empty()) said(loadCabinet(bundle.cabinet, "the cabinet"));
   }
   Amp(const Amp&) = delete;
   Amp& operator=(const Amp&) = delete;
@@ -75,17 +81,60 @@ class Amp {
   // What a project kept; false, a complaint, and all stays as it was, if that is nonsense. The knobs of a
   // new twin stand at its defaults. [main-thread]
   bool restoreTwin(std::string_view text) {
-    return restore(text, [this](const std::string& bytes) { return loadTwin(bytes); });
+    return restore(text, [this](const std::string& bytes) { return loadTwin(bytes, "the project's twin"); });
   }
   bool restoreCabinet(std::string_view text) {
-    if (text == kNone) return loadCabinet("");
-    return restore(text, [this](const std::string& bytes) { return loadCabinet(bytes); });
+    if (text == kNone) return said(loadCabinet("", ""));
+    return restore(text, [this](const std::string& bytes) { return loadCabinet(bytes, "the project's cabinet"); });
+  }
+
+  // A twin with the same knobs, or an impulse response as WAV, called `name` in messages. Returns a sentence,
+  // and all stays as it was, if it is neither; else nothing. [main-thread]
+  std::string load(const std::string& bytes, const std::string& name) {
+    if (bytes.substr(0, 4) != "RIFF") return loadTwin(bytes, name);
+    return loadCabinet(withName(bytes, name.substr(0, name.rfind('.'))), name);
+  }
+
+  // Counts what was loaded, so that a window knows when to look again. [any-thread]
+  unsigned loads() const { return loads_; }
+  // [main-thread]
+  Playing playing() {
+    const std::lock_guard<std::mutex> lock(loading_);
+    Playing now;
+    if (!player_) return now;
+    now.twin = twinName(tubetwin_description(player_));
+    now.twinFacts = number(tubetwin_sample_rate_hz(player_) / 1000) + " kHz, " + std::to_string(panel_.size()) +
+                    (panel_.size() == 1 ? " knob" : " knobs");
+    if (cabinet_.empty()) return now;
+    const Wav wav = WavReader::read(reinterpret_cast<const unsigned char*>(cabinet_.data()), cabinet_.size());
+    now.cabinet = nameIn(cabinet_, "Impulse response");
+    now.cabinetFacts = number(wav.rateHz / 1000.0) + " kHz, " +
+                       std::to_string((1000 * wav.samples.size() + wav.rateHz / 2) / wav.rateHz) + " ms";
+    return now;
   }
 
  private:
   static constexpr std::string_view kFormat = "1:";
   static constexpr const char* kNone = "none";
   static constexpr std::size_t kMessage = 1000;
+
+  // Whether all went well; a complaint goes to the host's log.
+  static bool said(const std::string& sentence) {
+    if (!sentence.empty()) complain(sentence);
+    return sentence.empty();
+  }
+
+  static std::string number(double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.4g", value);
+    return text;
+  }
+
+  static std::string twinName(const char* description) {
+    const Json about = JsonReader(description).read();  // the engine has read it before
+    const Json* name = about.find("name");
+    return name && name->is(Json::Type::string) && !name->text.empty() ? name->text : "A twin";
+  }
 
   static std::string state(const std::string& bytes) { return std::string(kFormat) + toBase64(bytes); }
 
@@ -97,7 +146,7 @@ class Amp {
     }
     const auto bytes = fromBase64(text.substr(kFormat.size()));
     if (!bytes || bytes->empty()) complain("what the project kept is damaged; the amp stays as it was");
-    return bytes && !bytes->empty() && load(*bytes);
+    return bytes && !bytes->empty() && said(load(*bytes));
   }
 
   static std::vector<PanelKnob> panelOf(const tubetwin_player* player) {
@@ -122,43 +171,55 @@ class Amp {
     panel_ = panelOf(player_);
   }
 
-  bool loadTwin(const std::string& bytes) {
+  std::string loadTwin(const std::string& bytes, const std::string& name) {
     const std::lock_guard<std::mutex> lock(loading_);
-    if (!player_ || bytes == twin_) return player_ != nullptr;
-    tubetwin_player* const other = opened(bytes);  // to see its knobs before anything changes
-    if (!other) return false;
-    const bool fits = panelOf(other) == panel_;
+    if (!player_) return "a plugin without a twin takes none: export it again";
+    if (bytes == twin_) return "";
+    char error[kMessage] = "";
+    tubetwin_player* const other =  // to see its knobs before anything changes
+        tubetwin_open_bytes(bytes.data(), bytes.size(), name.c_str(), error, sizeof error);
+    if (!other) return error;
+    const std::vector<PanelKnob> knobs = panelOf(other);
     tubetwin_close(other);
-    char error[kMessage] = "the project's twin has other knobs than this plugin";
-    const bool done = fits && tubetwin_load_twin_bytes(player_, bytes.data(), bytes.size(), "the twin", error,
-                                                       sizeof error) == 0;
-    if (done) twin_ = bytes;
-    else complain(std::string(error) + "; the amp stays as it was");
-    return done;
+    if (knobs != panel_) return name + " has other knobs than this plugin" + named(knobs) + "; the amp stays as it was";
+    if (tubetwin_load_twin_bytes(player_, bytes.data(), bytes.size(), name.c_str(), error, sizeof error) != 0)
+      return std::string(error) + "; the amp stays as it was";
+    twin_ = bytes;
+    loads_++;
+    return "";
   }
 
-  bool loadCabinet(const std::string& bytes) {
+  // " (Volume, Cut)"
+  static std::string named(const std::vector<PanelKnob>& knobs) {
+    std::string names;
+    for (const PanelKnob& knob : knobs) names += (names.empty() ? " (" : ", ") + knob.name;
+    return names.empty() ? "" : names + ")";
+  }
+
+  std::string loadCabinet(const std::string& bytes, const std::string& name) {
     const std::lock_guard<std::mutex> lock(loading_);
-    if (!player_ || bytes == cabinet_) return player_ != nullptr;
+    if (!player_) return "a plugin without a twin takes no cabinet: export it again";
+    if (bytes == cabinet_) return "";
     Wav wav;
     try {
       if (!bytes.empty()) wav = WavReader::read(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
     } catch (const std::exception& error) {
-      complain(std::string("the cabinet ") + error.what() + "; it stays as it was");
-      return false;
+      return name + " " + error.what() + "; the cabinet stays as it was";
     }
     char error[kMessage] = "";
-    const bool done = tubetwin_load_cabinet_at(player_, wav.samples.data(), static_cast<long>(wav.samples.size()),
-                                               bytes.empty() ? 48000 : wav.rateHz, error, sizeof error) == 0;
-    if (done) cabinet_ = bytes;
-    else complain(std::string(error) + "; the cabinet stays as it was");
-    return done;
+    if (tubetwin_load_cabinet_at(player_, wav.samples.data(), static_cast<long>(wav.samples.size()),
+                                 bytes.empty() ? 48000 : wav.rateHz, error, sizeof error) != 0)
+      return std::string(error) + "; the cabinet stays as it was";
+    cabinet_ = bytes;
+    loads_++;
+    return "";
   }
 
   tubetwin_player* player_ = nullptr;
   std::vector<PanelKnob> panel_;
   std::string twin_, cabinet_;
   bool ready_ = false;
+  std::atomic<unsigned> loads_{0};
   std::mutex loading_;  // hosts may load from a thread of their own; the audio thread never takes it
 };
 

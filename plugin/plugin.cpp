@@ -7,9 +7,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #if defined(DISTRHO_PLUGIN_TARGET_JACK)
@@ -17,23 +19,20 @@
 #endif
 
 #include "amp.h"
+#include "panel_door.h"
+#include "switches.h"
 #include "DistrhoPlugin.hpp"
 #include "DistrhoPluginUtils.hpp"
 
 START_NAMESPACE_DISTRHO
 
-using tubetwin::plugin::Amp;
-using tubetwin::plugin::Bundle;
-using tubetwin::plugin::PanelKnob;
+using namespace tubetwin::plugin;
 
 namespace {
 
-constexpr float kMostDb = 40;     // docs/presets.md
-constexpr float kGateOff = -100;  // dB of full scale; below a guitar's own noise
-
-enum Switches { kInput, kOutput, kGate, kCabinet, kBypass, kSwitches };  // behind the knobs
 enum States { kTwinState, kCabinetState, kStates };
 constexpr const char* kStateKeys[kStates] = {"twin", "cabinet"};
+constexpr std::uintmax_t kLargest = 64 << 20;  // bytes; an IR of 2 s, at any rate and in any coding, is smaller
 
 // Where the files of bundle.h lie, without their endings.
 std::string stemOf(std::string binary) {
@@ -81,7 +80,7 @@ std::string symbolOf(const std::vector<PanelKnob>& panel, std::size_t knob) {
 
 }  // namespace
 
-class AmpPlugin : public Plugin {
+class AmpPlugin : public Plugin, public PanelDoor {
  public:
   AmpPlugin(const Bundle& bundle, std::unique_ptr<Amp> amp)
       : Plugin(static_cast<std::uint32_t>(amp->panel().size() + kSwitches),
@@ -93,6 +92,16 @@ class AmpPlugin : public Plugin {
     values_[knobs_ + kCabinet] = 1;
     applyAll();
     if (!isDummyInstance()) sampleRateChanged(getSampleRate());
+  }
+
+  // What the window asks for. [main-thread]
+  Amp& amp() override { return *amp_; }
+  std::string plate() const override { return name_; }
+  float value(std::uint32_t parameter) const override { return values_[parameter]; }
+  std::string open(const std::string& path) override {
+    const std::string refused = loadFile(path);
+    if (refused.empty()) takeOver();
+    return refused;
   }
 
  protected:
@@ -161,9 +170,7 @@ class AmpPlugin : public Plugin {
   void setState(const char* key, const char* value) override {
     if (!*value) return;
     if (std::strcmp(key, kStateKeys[kCabinetState]) == 0) amp_->restoreCabinet(value);
-    if (std::strcmp(key, kStateKeys[kTwinState]) != 0 || !amp_->restoreTwin(value)) return;
-    applyAll();
-    setLatency(static_cast<std::uint32_t>(amp_->latency()));
+    if (std::strcmp(key, kStateKeys[kTwinState]) == 0 && amp_->restoreTwin(value)) takeOver();
   }
 
   void sampleRateChanged(double hostHz) override {
@@ -174,7 +181,9 @@ class AmpPlugin : public Plugin {
   void activate() override { amp_->reset(); }
 
   void run(const float** in, float** out, std::uint32_t samples) override {
+    levels.in(in, TUBETWIN_SIDES, samples);  // before `out`, which may be the same memory
     amp_->process(in, out, TUBETWIN_SIDES, static_cast<int>(samples));
+    levels.out(out, TUBETWIN_SIDES, samples);
   }
 
  private:
@@ -211,6 +220,20 @@ class AmpPlugin : public Plugin {
     for (std::size_t index = 0; index < knobs_ + kSwitches; index++) apply(index);
   }
 
+  std::string loadFile(const std::string& path) {
+    const std::string name = path.substr(path.find_last_of(DISTRHO_OS_SEP) + 1);
+    std::error_code missing;
+    const std::uintmax_t size = std::filesystem::file_size(path, missing);
+    if (missing || size > kLargest) return name + " cannot be opened: choose a twin, or a WAV file of up to 2 s";
+    return amp_->load(tubetwin::plugin::contents(path), name);
+  }
+
+  // The knobs as the host has them, whatever twin has come.
+  void takeOver() {
+    applyAll();
+    setLatency(static_cast<std::uint32_t>(amp_->latency()));
+  }
+
   const std::unique_ptr<Amp> amp_;
   const std::string name_;
   const std::vector<tubetwin::plugin::Program> programs_;
@@ -231,7 +254,7 @@ std::string binaryPath() {
 }
 
 Plugin* createPlugin() {
-  const Bundle bundle = tubetwin::plugin::readBundle(stemOf(binaryPath()));
+  const Bundle bundle = readBundle(stemOf(binaryPath()));
   return new AmpPlugin(bundle, std::make_unique<Amp>(bundle));
 }
 

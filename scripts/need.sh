@@ -2,6 +2,7 @@
 # What the build needs from the system: installed where we may, named where we may not.
 # With "tests", also what only the tests need: a browser, and an audio server that needs no card.
 # With "plugin", what `make plugin` needs: the plugin framework's sources. With "plugin-tests", hosts.
+# With "panel", what the plugin's window needs, with "panel-tests" a screen that nobody sees.
 # With "fuzz", what `make fuzz` needs.
 set -eu
 packages=""
@@ -35,6 +36,19 @@ if [ "${1:-}" = plugin-tests ]; then
   ls /usr/lib/*/qtractor/qtractor_plugin_scan > /dev/null 2>&1 || packages="$packages qtractor"
   [ -d /usr/lib/lv2/core.lv2 ] || packages="$packages lv2-dev"
   ls /usr/lib/ardour*/ardour-vst3-scanner > /dev/null 2>&1 || packages="$packages ardour"
+fi
+if [ "${1:-}" = panel ] || [ "${1:-}" = panel-tests ]; then
+  command -v pkg-config > /dev/null || packages="$packages pkg-config"
+  [ -e /usr/include/GL/glx.h ] || packages="$packages libgl-dev"
+  [ -e /usr/include/X11/Xlib.h ] || packages="$packages libx11-dev"
+  [ -d /usr/share/fonts/truetype/liberation2 ] || packages="$packages fonts-liberation2"
+fi
+if [ "${1:-}" = panel-tests ]; then
+  command -v Xvfb > /dev/null || packages="$packages xvfb"
+  command -v xdotool > /dev/null || packages="$packages xdotool"
+  command -v xsettingsd > /dev/null || packages="$packages xsettingsd"  # pedalboard opens no windows
+  command -v openbox > /dev/null || packages="$packages openbox"        # without these two
+  ls /usr/lib/*/dri/swrast_dri.so > /dev/null 2>&1 || packages="$packages libgl1-mesa-dri"
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

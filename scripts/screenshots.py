@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
-from PIL import Image
+from palette import save  # beside this file
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
@@ -29,7 +29,6 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from jack_server import Server  # plays live without a card
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
-COLOURS = 256  # a palette keeps a picture of wood and brass below 300 kB
 PICTURES: dict[str, dict[str, Any]] = {
     "page-desktop.png": {"viewport": {"width": 1240, "height": 900}, "device_scale_factor": 1},
     "page-phone.png": {
@@ -94,13 +93,6 @@ def drawn(chromium: Browser, svg: str) -> bytes:
     tab = chromium.new_page(viewport={"width": 1100, "height": 800})
     tab.set_content(svg.replace("Fira Code", "DejaVu Sans Mono"))
     return tab.locator("svg").screenshot(omit_background=True)
-
-
-def save(taken: bytes, path: Path) -> None:
-    """With a palette."""
-    image = Image.open(io.BytesIO(taken)).convert("RGB")
-    image.quantize(COLOURS, kmeans=2, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
-    print(f"{path}: {image.width} x {image.height}, {path.stat().st_size / 1000:.0f} kB")
 
 
 def main(folder: Path) -> None:

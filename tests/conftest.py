@@ -12,7 +12,7 @@ import pytest
 
 from live_stage import FakeCard, make_twin
 from page_driver import CHROMIUM, FLAGS, LINK, RATE, ROOT
-from plugin_stage import amps, at_rate, di, native, plugins  # noqa: F401  fixtures of the plugin
+from plugin_stage import amps, at_rate, di, native, panel_plugins, plugins  # noqa: F401  fixtures
 from tubetwin import keeper, twin, web
 from tubetwin.knobs import Knob
 

@@ -43,7 +43,15 @@ def plugins(amps: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         bundle.FOLDERS[:], formats = [MADE / "programs"], ("clap", "vst3")
     for name, path in amps.items():
         cabinet = IR if name == "Alpha" else None
-        bundle.export(path, folder, name=name, cabinet=cabinet, formats=formats)
+        bundle.export(path, folder, name=name, cabinet=cabinet, formats=formats, panel=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def panel_plugins(amps: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Alpha with a window."""
+    folder = tmp_path_factory.mktemp("panel-plugins")
+    bundle.export(amps["Alpha"], folder, name="Alpha", cabinet=IR, panel=True)
     return folder
 
 

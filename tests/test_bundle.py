@@ -56,6 +56,31 @@ def test_a_plugin_carries_its_twin_its_cabinet_and_its_name(twin: Path, tmp_path
             assert about == {"name": name, "programs": sounds.settings_for(PANEL)}
 
 
+def test_a_window_comes_along_where_it_was_built(
+    twin: Path, tmp_path: Path, programs: Path
+) -> None:
+    """With --panel or --no-panel as one likes; a cabinet brings its name, for the window."""
+
+    def program(folder: str, **wish: bool) -> bytes:
+        ir, formats = np.ones(3, np.float32), ("clap",)
+        (first, _) = export(
+            twin, tmp_path / folder, cabinet=ir, cabinet_name="4x12", formats=formats, **wish
+        )
+        with soundfile.SoundFile(first.with_suffix(".wav")) as file:
+            assert (file.title, file.read().tolist()) == ("4x12", [1, 1, 1])
+        return first.read_bytes()
+
+    plain = program("plain")
+    with pytest.raises(BadInput, match=r"without the window.*make plugin.*--panel"):
+        program("missing", panel=True)
+    (programs / "panel").mkdir()
+    for path in programs.glob("*.so"):
+        (programs / "panel" / path.name).write_bytes(b"with a window: " + path.read_bytes())
+    assert program("default").startswith(b"with a window: ")
+    assert program("wished", panel=True) == program("default")
+    assert program("unwished", panel=False) == plain
+
+
 def identity_of(plugin: Path) -> str:
     (program,) = [plugin] if plugin.is_file() else plugin.rglob("*.so")
     words = program.read_bytes().rstrip(b".").split(b" ")

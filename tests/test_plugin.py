@@ -199,7 +199,7 @@ def test_a_plugin_without_its_twin_lets_the_guitar_through(plugins: Path, di: np
 
 
 def test_in_dawdreamer(plugins: Path, amps: dict[str, Path], di: np.ndarray) -> None:
-    """Sets and automates every knob. (It restores states only for plugins that have a window.)"""
+    """Sets and automates every knob."""
     daw = pytest.importorskip("dawdreamer", reason="pip install dawdreamer")
     block, seconds = 64, len(di) / RATE
     sweep = np.linspace(0, 1, len(di), dtype=np.float32)
@@ -229,3 +229,27 @@ def test_in_dawdreamer(plugins: Path, amps: dict[str, Path], di: np.ndarray) -> 
 
     out = rendered(lambda amp, index: amp.set_parameter(index["Volume"], 0.8))
     assert same(out, native(lambda p, at: p.set({"Volume": 8.0})))
+
+
+def test_dawdreamer_restores_a_state(panel_plugins: Path, tmp_path: Path) -> None:
+    """Of a plugin with a window: it keeps no states of others."""
+    daw = pytest.importorskip("dawdreamer", reason="pip install dawdreamer")
+    host = daw.RenderEngine(RATE, 64)
+    silence = host.make_playback_processor("silence", np.zeros((1, RATE), np.float32))
+    shown = []
+    for name, volume in (("first", 0.8), ("second", 0.1)):
+        amp = host.make_plugin_processor(name, str(panel_plugins / "vst3" / "Alpha.vst3"))
+        index = {d["name"]: d["index"] for d in amp.get_parameters_description()}
+        amp.set_parameter(index["Volume"], volume)
+        host.load_graph([(silence, []), (amp, ["silence"])])
+        host.render(0.1)
+        if name == "first":
+            amp.set_parameter(index["Cabinet"], 0)
+            host.render(0.1)
+            amp.save_state(str(tmp_path / "state"))
+        else:
+            amp.load_state(str(tmp_path / "state"))
+            host.render(0.1)
+        shown.append([amp.get_parameter(i) for n, i in index.items() if n != "Latency"])
+    assert shown[0] == shown[1]
+    assert 0.8 in np.round(shown[1], 6)

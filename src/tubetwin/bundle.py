@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ VOCABULARY = """
 mod:brand a owl:DatatypeProperty ; rdfs:label "brand" ; rdfs:range rdfs:Literal .
 mod:label a owl:DatatypeProperty ; rdfs:label "short name" ; rdfs:range rdfs:Literal .
 <http://kxstudio.sf.net/ns/lv2ext/programs#Interface> a lv2:ExtensionData .
+<http://kxstudio.sf.net/ns/lv2ext/programs#UIInterface> a lv2:ExtensionData .
 """
 DESCRIBE = "import ctypes; ctypes.CDLL('./amp.so').lv2_generate_ttl(b'amp')"
 
@@ -75,13 +77,22 @@ class Amp:
         return {ending: content for ending, content in files.items() if content}
 
 
-def programs() -> Path:
+def programs(panel: bool | None = None) -> Path:
     """Where the ready-made programs lie.
 
+    Args:
+        panel: those with a window, or those without; None: with one, if they were built.
     Raises:
         BadInput: they were not built.
     """
-    return built(FOLDERS, "CLAP-1.so", "plugin", "plugin")
+    plain = built(FOLDERS, "CLAP-1.so", "plugin", "plugin")
+    has_panel = (plain / "panel" / "CLAP-1.so").is_file()
+    if panel and not has_panel:
+        raise BadInput(
+            f"the plugin programs in {plain} came without the window: run `make plugin` in a"
+            " checkout of tubetwin, or leave out --panel"
+        )
+    return plain / "panel" if has_panel and panel is not False else plain
 
 
 def export(
@@ -90,7 +101,9 @@ def export(
     *,
     name: str | None = None,
     cabinet: np.ndarray | None = None,
+    cabinet_name: str = "",
     formats: Sequence[str] = FORMATS,
+    panel: bool | None = None,
 ) -> list[Path]:
     """Make plugins of a twin, each for one side and for two.
 
@@ -100,7 +113,9 @@ def export(
             those of the same name are replaced.
         name: what hosts call the plugin; None: what the twin calls itself.
         cabinet: (taps,) impulse response at the twin's sample rate; None: none.
+        cabinet_name: what the window calls it.
         formats: of MAKERS: FORMATS, and "jack" for a program without a host.
+        panel: with a window or without; None: with one, if its programs were built.
     Returns:
         what was written.
     Raises:
@@ -110,22 +125,26 @@ def export(
     for kind in formats:
         if kind not in MAKERS:
             raise BadInput(f"there is no plugin format {kind!r}: choose of {', '.join(MAKERS)}")
-    source, folder = programs(), Path(folder)
-    amps = described(path, name, cabinet)
+    source, folder = programs(panel), Path(folder)
+    amps = described(path, name, cabinet, cabinet_name)
     places = {kind: folder / kind if len(formats) > 1 else folder for kind in formats}
     for place in places.values():
         make_folder(place)
     return [MAKERS[kind](amp, source, place) for amp in amps for kind, place in places.items()]
 
 
-def described(path: Path | str, name: str | None, cabinet: np.ndarray | None) -> list[Amp]:
+def described(
+    path: Path | str, name: str | None, cabinet: np.ndarray | None, cabinet_name: str = ""
+) -> list[Amp]:
     """What makes the plugins for one side and for two; arguments and errors as of `export`."""
     with engine.Player(path):  # what the engine refuses, the plugin would
         loaded = twin.load(path)
     name = loaded.name[:LONGEST_NAME] if name is None else name
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a plugin's name has 1 to {LONGEST_NAME} letters, not {name!r}")
-    response = b"" if cabinet is None else _wav(cabinet, loaded.sample_rate_hz)
+    response = b""
+    if cabinet is not None:
+        response = _titled(_wav(cabinet, loaded.sample_rate_hz), cabinet_name)
     offered, content = sounds.settings_for(loaded.knobs), Path(path).read_bytes()
     amps = []
     for sides, suffix in SIDES.items():
@@ -146,6 +165,15 @@ def _wav(samples: np.ndarray, sample_rate_hz: int) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         audio.write(Path(folder) / "amp.wav", samples, sample_rate_hz)
         return (Path(folder) / "amp.wav").read_bytes()
+
+
+def _titled(wav: bytes, name: str) -> bytes:
+    """A WAV file with a title, where plugin/cabinet_name.h looks for it: INAM in LIST INFO."""
+    title = name.encode() + b"\0"
+    title += b"\0" * (len(title) % 2)
+    info = b"INFOINAM" + struct.pack("<I", len(title)) + title
+    whole = wav + b"\0" * (len(wav) % 2) + b"LIST" + struct.pack("<I", len(info)) + info
+    return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:] if name else wav
 
 
 def _program(amp: Amp, source: Path, kind: str) -> bytes:
@@ -229,7 +257,7 @@ def _jack(amp: Amp, source: Path, folder: Path) -> Path:
     place = folder / amp.file_name
     if place.exists() and not (folder / f"{amp.file_name}.twin").exists():
         raise BadInput(f"{place} is there, and no program of tubetwin: move it away")
-    beside(amp, folder, "", _program(amp, source, "jack"))
+    beside(amp, folder, "", _program(amp, programs(panel=False), "jack"))  # it has no window
     place.chmod(place.stat().st_mode | (place.stat().st_mode & 0o444) >> 2)  # who reads it, runs it
     return place
 

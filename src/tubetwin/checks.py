@@ -163,7 +163,7 @@ def gaps(recording: Samples, model: Samples) -> list[int]:
         part = model[max(begin - 8, 0) : end + 8]
         return bool(loud[begin:end].mean() > 0.5 and np.ptp(part) > moves)
 
-    # Where the amp rests, hiss moves every sample of an analogue recording: then none may stand still.
+    # Hiss moves every sample of an analogue recording where the amp rests: then none may stand.
     rests = _rms(model, 256) < 0.02 * rms
     hisses = rests.sum() > 1000 and np.mean(steps[rests] <= 1e-6 * rms) < 0.01
     still = _runs(steps <= 1e-6 * rms, STILL_SAMPLES)

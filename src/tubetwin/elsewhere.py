@@ -28,6 +28,7 @@ def export(
     *,
     name: str | None = None,
     cabinet: np.ndarray | None = None,
+    cabinet_name: str = "",
     formats: Sequence[str] = bundle.FORMATS,
 ) -> list[Path]:
     """As `bundle.export`, for another system.
@@ -47,7 +48,7 @@ def export(
     target = f"plugin-{system}"
     source = built(places, f"CLAP-1{SYSTEMS[system]}", f"plugins for {system}", target)
     written = []
-    for amp in bundle.described(path, name, cabinet):
+    for amp in bundle.described(path, name, cabinet, cabinet_name):
         for kind in formats:
             place = Path(folder) / kind if len(formats) > 1 else Path(folder)
             bundle.make_folder(place)
@@ -135,7 +136,7 @@ def _lv2(ending: str) -> Callable[[Amp, bytes, Path], Path]:
 
     def make(amp: Amp, program: bytes, folder: Path) -> Path:
         with tempfile.TemporaryDirectory() as spare:
-            here = bundle.MAKERS["lv2"](amp, bundle.programs(), Path(spare))
+            here = bundle.MAKERS["lv2"](amp, bundle.programs(panel=False), Path(spare))
             files = {
                 file.name: file.read_bytes() for file in here.iterdir() if file.suffix != ".so"
             }

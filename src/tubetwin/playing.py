@@ -101,6 +101,9 @@ def live(context: click.Context, /, as_json: bool, **options: Any) -> None:
 )
 @click.option("--system", help="[default: this one] windows or macos, where their programs are.")
 @click.option(
+    "--panel/--no-panel", default=None, help="[default: if it was built] With a window of its own."
+)
+@click.option(
     "-o", "--output", required=True, help="Where the plugins go, a folder for each format."
 )
 def export_plugin(
@@ -109,6 +112,7 @@ def export_plugin(
     name: str | None,
     formats: str,
     system: str | None,
+    panel: bool | None,
     output: str,
 ) -> None:
     """Make a plugin of a twin, with the amp's own knobs.
@@ -120,8 +124,17 @@ def export_plugin(
 
     path = twin.bundled(twin_name)
     ir = impulse_response(cabinet, twin.load(path).sample_rate_hz)
-    export = partial(elsewhere.export, system=system) if system else bundle.export
-    for place in export(path, output, name=name, cabinet=ir, formats=formats.split(",")):
+    options: dict[str, Any] = {
+        "name": name,
+        "cabinet": ir,
+        "cabinet_name": Path(cabinet or "").stem,
+        "formats": formats.split(","),
+    }
+    if system:
+        made = elsewhere.export(path, output, system, **options)
+    else:
+        made = bundle.export(path, output, panel=panel, **options)
+    for place in made:
         console.print(place, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -162,6 +175,7 @@ def preset(
         title=title or named,
         plugin=plugin,
         cabinet=ir,
+        cabinet_name=Path(cabinet or sound.cabinet or "").stem,
         formats=formats.split(","),
     )
     for place in made:

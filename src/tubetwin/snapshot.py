@@ -56,6 +56,7 @@ def export(
     title: str,
     plugin: str | None = None,
     cabinet: np.ndarray | None = None,
+    cabinet_name: str = "",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Write a sound for the plugins that `bundle.export` makes of a twin, for one side and for two.
@@ -67,6 +68,7 @@ def export(
         title: what hosts call the sound.
         plugin: the plugins' name; None: what the twin calls itself.
         cabinet: (taps,) impulse response at the twin's sample rate; None: none.
+        cabinet_name: what the plugin's window calls it.
         formats: of FORMATS.
     Returns:
         what was written.
@@ -79,7 +81,7 @@ def export(
             raise BadInput(f"there are no presets for {kind!r}: choose of {', '.join(FORMATS)}")
     if not title.strip() or len(title) > bundle.LONGEST_NAME or not title.isprintable():
         raise BadInput(f"a preset's title has 1 to {bundle.LONGEST_NAME} letters, not {title!r}")
-    amps, knobs = bundle.described(path, plugin, cabinet), twin.load(path).knobs
+    amps, knobs = bundle.described(path, plugin, cabinet, cabinet_name), twin.load(path).knobs
     normalise(knobs, sound.knobs)  # what the panel refuses, the plugin would
     values = _values(knobs, sound)
     written = []
