@@ -22,12 +22,12 @@ FEWEST = 10  # takes, and at least three for each knob: fewer are no neighbourho
 REACHES = (0.3, 0.6, 1.2, 2.5, 6.0)  # of the surface along one knob, in its travels
 TAPERS = (0.35, 0.6, 1.0, 1.7)  # a knob's travel to this power: pots seldom are linear
 NOISES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # of the features, as a share of their variance
-COMPONENTS = 5
+COMPONENTS = 6
 QUIET_DB = -45.0  # re the loudest take: below it noise and crosstalk are heard, not the amp
 ELSEWHERE = 200  # settings anywhere that are tried as explanations
 STEPS = np.linspace(0, 1, 21)  # of one knob, as well
 TAILS = 4  # degrees of freedom of a surprise (Student's): corners surprise more than they should
-SURE = 10.0  # log likelihood by which another label must fit better
+SURE = 9.0  # log likelihood by which another label must fit better
 
 
 def features(
