@@ -27,7 +27,7 @@ QUIET_DB = -45.0  # re the loudest take: below it noise and crosstalk are heard,
 ELSEWHERE = 200  # settings anywhere that are tried as explanations
 STEPS = np.linspace(0, 1, 21)  # of one knob, as well
 TAILS = 4  # degrees of freedom of a surprise (Student's): corners surprise more than they should
-SURE = 9.0  # log likelihood by which another label must fit better
+SURE = 8.5  # log likelihood by which another label must fit better
 
 
 def features(
