@@ -132,7 +132,7 @@ def test_a_label_that_fits_another_sound_is_doubted() -> None:
 
 
 def test_labels_are_judged_where_the_calibration_plays_its_noise() -> None:
-    """Each stretch has the loudness that it is said to have; peaks are rounded off at the loudest."""
+    """Each stretch has the loudness it is said to have; the loudest has its peaks rounded off."""
     played = reamp.calibration(48000)
     for at, level_db in zip(reamp.steps(48000), reamp.STEPS_DB, strict=True):
         assert audio.rms_dbfs(played[at]) == pytest.approx(level_db, abs=1.2)
