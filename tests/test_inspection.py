@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from tubetwin import audio, cli, inspection, neighbours
+from tubetwin import audio, cli, inspection, neighbours, reamp
 from tubetwin.alignment import moved
 from tubetwin.knobs import Knob
 from tubetwin.session import Session, Take
@@ -129,3 +129,10 @@ def test_a_label_that_fits_another_sound_is_doubted() -> None:
     (misfit,) = neighbours.misfits(wrong, features)
     assert misfit.take == 7
     assert np.abs(misfit.rather - settings[7]).max() < 0.15
+
+
+def test_labels_are_judged_where_the_calibration_plays_its_noise() -> None:
+    """Each stretch has the loudness it is said to have; the loudest has its peaks rounded off."""
+    played = reamp.calibration(48000)
+    for at, level_db in zip(reamp.steps(48000), reamp.STEPS_DB, strict=True):
+        assert audio.rms_dbfs(played[at]) == pytest.approx(level_db, abs=1.2)

@@ -175,7 +175,7 @@ def _misfits(session: Session, takes: Sequence[Take], rows: Mapping[str, Any]) -
             f"{knob.name} {knob.panel(float(at)):.1f}"
             for knob, at in zip(session.knobs, misfit.rather, strict=True)
         )
-        what = f"{misfit.doubts:.0f} doubts off; it sounds rather like {rather}"
+        what = f"its sound fits far better to {rather}"
         found.append(Finding("misfit", DOUBTFUL, takes[misfit.take].file, what))
     return found
 
@@ -199,7 +199,7 @@ def _floor(session: Session, takes: Sequence[Take], recordings: Mapping[str, Sam
 
 
 def _described(session: Session, take: Take, recording: Samples) -> Any:
-    """Features of a take, by the calibration that is alike in all if the card's sound was kept."""
+    """Features of a take; if the card's sound was kept, at each loudness of the calibration."""
     raw = session.folder / RAW / Path(take.file).name
     if not raw.is_file():
         return neighbours.features(session.di(take), recording, session.sample_rate_hz)
@@ -207,7 +207,8 @@ def _described(session: Session, take: Take, recording: Samples) -> Any:
     sound = audio.read(raw).samples[:, 0]
     heard = listen(play.samples, sound, session.sample_rate_hz, marks=play.marks).alignment
     head = moved(sound, heard.lag_samples, 0.0, 0.0, play.start_samples)
-    return neighbours.features(play.samples[: len(head)], head, session.sample_rate_hz)
+    each = [(play.samples[at], head[at]) for at in reamp.steps(session.sample_rate_hz)]
+    return np.concatenate([neighbours.features(*pair, session.sample_rate_hz) for pair in each])
 
 
 def inspect(folder: Path | str, progress: Callable[[float], None] | None = None) -> Report:

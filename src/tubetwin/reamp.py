@@ -85,6 +85,13 @@ def calibration(sample_rate_hz: int) -> Samples:
     return np.concatenate([rest, *parts, _burst(sample_rate_hz), rest]).astype(np.float32)
 
 
+def steps(sample_rate_hz: int) -> list[slice]:
+    """Where in a calibration each loudness of the noise is played, the softest first."""
+    begin = round(REST_SECONDS * sample_rate_hz) + len(_mark(sample_rate_hz))
+    length = round(STEP_SECONDS * sample_rate_hz)
+    return [slice(begin + i * length, begin + (i + 1) * length) for i in range(len(STEPS_DB))]
+
+
 @dataclass(frozen=True)
 class Play:
     """All that is played for one take.
