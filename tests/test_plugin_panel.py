@@ -60,9 +60,10 @@ def test_only_the_programs_with_a_window_need_a_screen() -> None:
         return set(re.findall(r"NEEDED.*\[(.+)\]", done.stdout))
 
     for program in PROGRAMS.glob("*.so"):
-        plain, panel = needs(program), needs(PROGRAMS / "panel" / program.name)
+        plain = needs(program)
         assert plain <= {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6"}
-        assert panel - plain == {"libGL.so.1", "libX11.so.6"}
+        if not program.name.startswith("JACK"):  # a program without a host has no window
+            assert needs(PROGRAMS / "panel" / program.name) - plain == {"libGL.so.1", "libX11.so.6"}
 
 
 def test_with_and_without_a_window_it_is_one_plugin(plugins: Path, panel_plugins: Path) -> None:
