@@ -5,6 +5,7 @@ Gradients are averaged by PyTorch's DistributedDataParallel; the leader, rank 0,
 judges and writes. Without torchrun everything here is a company of one.
 """
 
+import atexit
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -44,6 +45,7 @@ def meet(where: torch.device) -> None:
     """Wait for the others, once: gloo between CPUs, NCCL between GPUs."""
     if size() > 1 and not distributed.is_initialized():
         distributed.init_process_group("gloo" if where.type == "cpu" else "nccl")
+        atexit.register(distributed.destroy_process_group)  # its threads would abort the exit
 
 
 def learner(module: nn.Module) -> nn.Module:
@@ -64,4 +66,4 @@ def agree(values: Iterable[Tensor]) -> None:
     """Everyone takes the leader's tensors: rounding differs between kinds of processors."""
     if size() > 1:
         for value in values:
-            distributed.broadcast(value, 0)
+            distributed.broadcast(value.detach(), 0)
