@@ -66,8 +66,8 @@ test: setup test-tools lint engine-tests  ## lint, types, engine tests, Python t
 	@$(PYTHON) -m pytest -q
 
 lint: setup
-	@$(VENV)/bin/ruff check --quiet src tests
-	@$(VENV)/bin/ruff format --quiet --check src tests
+	@$(VENV)/bin/ruff check --quiet src tests benchmarks scripts
+	@$(VENV)/bin/ruff format --quiet --check src tests benchmarks scripts
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > build/imports.log || (cat build/imports.log; exit 1)
 

@@ -30,7 +30,7 @@ import torch
 from nam.models import losses
 from nam.models.wavenet import WaveNet
 
-from tubetwin import amp, capture, engine, guitar, metrics, training, twin
+from tubetwin import amp, capture, engine, guitar, metrics, passages, training, twin
 from tubetwin.session import Session
 
 RATE = 48000
@@ -160,7 +160,7 @@ def recorded(folder: Path, setting: dict[str, float]) -> Session:
     def passage(seed: int) -> np.ndarray:
         judges = seed % capture.PARTS in capture.JUDGES.values()
         return (
-            guitar.playing(JUDGE_SECONDS, seed) if judges else guitar.passage(TRAIN_SECONDS, seed)
+            guitar.playing(JUDGE_SECONDS, seed) if judges else passages.passage(TRAIN_SECONDS, seed)
         )
 
     if not (folder / "session.json").exists():

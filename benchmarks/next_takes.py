@@ -20,7 +20,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tubetwin import amp, capture, engine, guitar, metrics, planning, scout, training, twin
+from tubetwin import (
+    amp,
+    capture,
+    engine,
+    guitar,
+    metrics,
+    passages,
+    planning,
+    scout,
+    training,
+    twin,
+)
 from tubetwin.knobs import Setting
 from tubetwin.session import Session
 
@@ -69,7 +80,9 @@ def recorded(folder: Path, settings: list[Setting], seed: int) -> Session:
     if not (folder / "session.json").exists():
         capture.record(
             folder, rig="tubetwin reference amp (simulated)", knobs=amp.KNOBS, plan=plan,
-            passage=capture.apart(*(partial(p, SECONDS) for p in (guitar.passage, guitar.playing))),
+            passage=capture.apart(
+                partial(passages.passage, SECONDS), partial(guitar.playing, SECONDS)
+            ),
             amp=answer, sample_rate_hz=RATE, seed=seed, processes=1,
         )  # fmt: skip
     return Session.load(folder)
