@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from tubetwin import capture, engine, metrics, training, twin
@@ -136,6 +138,25 @@ def test_a_full_disk_is_one_clear_error_and_the_last_checkpoint_stays(
         run.checkpoint()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("harm", ["vanished", "sick"])
+def test_a_session_that_was_harmed_is_one_clear_error_and_the_checkpoint_stays(
+    session: Session, tmp_path: Path, harm: str
+) -> None:
+    folder, path = tmp_path / "session", tmp_path / "a.twin.training"
+    shutil.copytree(session.folder, folder)
+    training.Run(Session.load(folder), QUICK, path).checkpoint()
+    before, loaded = path.read_bytes(), Session.load(folder)
+    if harm == "vanished":
+        shutil.rmtree(folder)
+    else:
+        sick = np.full(RATE // 2, np.nan, np.float32)
+        soundfile.write(folder / loaded.takes[0].file, sick, RATE, "FLOAT")
+    with pytest.raises(BadInput, match=r"session/(di|takes/0001)\.wav"):
+        training.train(loaded, tmp_path / "a.twin", QUICK)
+    assert path.read_bytes() == before
+    assert list(tmp_path.glob("a.twin*")) == [path]
 
 
 TOGETHER = """
