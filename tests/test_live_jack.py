@@ -180,5 +180,5 @@ def test_a_server_at_another_rate_is_bridged(
     live = Terminal("--twin", sounds[0], "--seconds", 1, "--record", tmp_path / "out.wav")
     found = live.outcome()
     assert found["sample_rate_hz"] == 44100
-    assert 0.005 < found["resampling_seconds"] < 0.012
+    assert 0.001 < found["resampling_seconds"] < 0.002
     assert soundfile.info(tmp_path / "out.wav").samplerate == 44100

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from tubetwin import device
-from tubetwin.chain import Chain, Voice
+from tubetwin.chain import Chain
 from tubetwin.files import BadInput
 from tubetwin.knobs import Setting
 from tubetwin.midi import Controller
@@ -88,25 +88,22 @@ def sound(
     stream = open_stream(order.ports, order.twin_hz, lambda *block: chains[0].play(*block))
     try:
         rate_hz = round(stream.samplerate)
-        voice = _voice(order, rate_hz)
-        chains.append(Chain(voice, rate_hz, order.ports.input_channel, order.ports.output_channels))
-        chains[0].gain(*order.gains_db)
+        channels = order.ports.input_channel, order.ports.output_channels
+        where = order.setting, order.gains_db
+        chain = Chain(order.twin, order.cabinet, *where, rate_hz, *channels)
+        chains.append(chain)
         controller = None if order.midi is None else Controller(order.midi, wait=order.again)
         stream.start()
         latency = (float(stream.latency[0]), float(stream.latency[1]))
-        pipe.send(Started(rate_hz, latency, voice.latency_samples / rate_hz))
-        _serve(pipe, chains[0], rate_hz, controller)
+        pipe.send(Started(rate_hz, latency, chain.latency_samples / rate_hz))
+        _serve(pipe, chain, controller)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # nobody listens any more: the panel is closed
     finally:
         stream.close()
 
 
-def _voice(order: Order, rate_hz: int) -> Voice:
-    return Voice(order.twin, order.cabinet, order.setting, rate_hz, order.ports.block_samples)
-
-
-def _serve(pipe: Connection, chain: Chain, rate_hz: int, controller: Controller | None) -> None:
+def _serve(pipe: Connection, chain: Chain, controller: Controller | None) -> None:
     """Obey and report, until the pipe ends."""
     turned: Turned | None = None
     opening: Future[None] | None = None
@@ -115,14 +112,14 @@ def _serve(pipe: Connection, chain: Chain, rate_hz: int, controller: Controller 
             if pipe.poll(REPORT_SECONDS):
                 message = pipe.recv()
                 if isinstance(message, Order):
-                    opening = opener.submit(lambda o: chain.swap(_voice(o, rate_hz)), message)
+                    others = message.twin, message.cabinet, message.setting
+                    opening = opener.submit(chain.swap, *others)
                     message = Turned(message.setting, message.gains_db)
                 turned = message
             if opening and opening.done():
                 opening = opening.result()  # raises what went wrong
             if turned and not opening:
-                chain.set(turned.setting)
-                chain.gain(*turned.gains_db)
+                chain.turn(turned.setting, turned.gains_db)
                 turned = None
             pipe.send(chain.report(controller.changes() if controller else []))
 

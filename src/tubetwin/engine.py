@@ -34,6 +34,10 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # engine/tubetwin.h: result, then a
     "description": (_TEXT, _HANDLE),
     "set_knob": (None, _HANDLE, _INT, ctypes.c_float),
     "set_ramp": (None, _HANDLE, _INT),
+    "set_input_db": (None, _HANDLE, ctypes.c_float),
+    "set_output_db": (None, _HANDLE, ctypes.c_float),
+    "prepare": (_INT, _HANDLE, _DOUBLE, _INT, _TEXT, _SIZE),
+    "load_twin": (_INT, _HANDLE, _TEXT, _TEXT, _SIZE),
     "load_cabinet": (_INT, _HANDLE, _FLOATS, _LONG, _TEXT, _SIZE),
     "process": (None, _HANDLE, _FLOATS, _FLOATS, _LONG),
     "reset": (None, _HANDLE),
@@ -90,7 +94,7 @@ class Player:
         ramp_seconds: how long the sound takes to follow a knob.
     Attributes:
         knobs: the amp's panel, in order.
-        sample_rate_hz: the rate of everything that goes in and out.
+        sample_rate_hz: the twin's; of everything that goes in and out, until `prepare`.
         description: what the twin says of itself (docs/twin-file.md).
     Raises:
         BadInput: not a twin, a broken one, or one that fails its own check signal.
@@ -106,6 +110,13 @@ class Player:
         self._library = library()
         self._handle = self._open(twin)
         self._finalizer = weakref.finalize(self, self._library.tubetwin_close, self._handle)
+        self._ramp_seconds = ramp_seconds
+        self._read()
+        if cabinet is not None:
+            self.load_cabinet(cabinet)
+
+    def _read(self) -> None:
+        """What the twin that was loaded last says of itself; its knobs stand at their defaults."""
         self.description: dict[str, Any] = json.loads(
             self._library.tubetwin_description(self._handle)
         )
@@ -114,15 +125,35 @@ class Player:
             Knob(k["name"], k["minimum"], k["maximum"], k["default"])
             for k in self.description["knobs"]
         )
-        self._ramp_samples = round(ramp_seconds * self.sample_rate_hz)
+        self._ramp_samples = round(self._ramp_seconds * self.sample_rate_hz)
         self._setting = {knob.name: knob.default for knob in self.knobs}
-        if cabinet is not None:
-            self.load_cabinet(cabinet)
 
     @property
     def latency_samples(self) -> int:
-        """Samples that the engine adds: 0."""
+        """Samples that the engine adds: 0 at the twin's own rate."""
         return int(self._library.tubetwin_latency(self._open_handle))
+
+    def prepare(self, rate_hz: int) -> None:
+        """Play at another rate from now on, while nothing plays; then as after `reset`.
+
+        Raises:
+            BadInput: no rate that a player can have.
+        """
+        self._check(self._library.tubetwin_prepare, rate_hz, 1)
+
+    def gain(self, input_db: float, output_db: float) -> None:
+        """Set the gains before the twin and behind the cabinet; the sound glides there."""
+        self._library.tubetwin_set_input_db(self._open_handle, input_db)
+        self._library.tubetwin_set_output_db(self._open_handle, output_db)
+
+    def load_twin(self, twin: str | Path) -> None:
+        """Let another twin take over, without a gap where one plays; its knobs are the knobs now.
+
+        Raises:
+            BadInput: as `Player`; everything is as before.
+        """
+        self._check(self._library.tubetwin_load_twin, os.fsencode(twin))
+        self._read()
 
     @property
     def setting(self) -> Setting:
@@ -157,11 +188,7 @@ class Player:
         taps = _row([] if response is None else response, "an impulse response")
         if response is not None and not len(taps):
             raise BadInput("an impulse response of zero length: leave the cabinet out instead")
-        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-        if self._library.tubetwin_load_cabinet(
-            self._open_handle, taps.ctypes.data, len(taps), message, _MESSAGE_BYTES
-        ):
-            raise BadInput(message.value.decode(errors="replace"))
+        self._check(self._library.tubetwin_load_cabinet, taps.ctypes.data, len(taps))
 
     def process(self, block: npt.ArrayLike) -> Samples:
         """Play any number of samples; what was played before is remembered.
@@ -196,15 +223,11 @@ class Player:
         it pass: through trained ones its last trace is too faint for any float.
         """
         latency, receptive_field = _LONG(), _LONG()
-        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-        if self._library.tubetwin_measure(
-            self._open_handle,
+        self._check(
+            self._library.tubetwin_measure,
             ctypes.addressof(latency),
             ctypes.addressof(receptive_field),
-            message,
-            _MESSAGE_BYTES,
-        ):
-            raise BadInput(message.value.decode(errors="replace"))
+        )
         return latency.value, receptive_field.value
 
     def check(self) -> float:
@@ -228,6 +251,12 @@ class Player:
         if not self._finalizer.alive:
             raise ValueError("this player is closed")
         return self._handle
+
+    def _check(self, function: Callable[..., int], *arguments: object) -> None:
+        """Call what may fail and says why."""
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        if function(self._open_handle, *arguments, message, _MESSAGE_BYTES):
+            raise BadInput(message.value.decode(errors="replace"))
 
     def _open(self, twin: str | Path | bytes) -> int:
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
