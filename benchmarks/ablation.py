@@ -1,12 +1,14 @@
 """What each ingredient of a twin and its training is worth: the same steps with one thing changed.
 
 Every variant starts from the same seed and hears the same windows; after equal steps, each with its
-own cosine, its ESR at the validation settings is printed as JSON, and its aliasing (ASR over tones,
-levels and settings). Budgets in steps mean the same on a busy machine; the CPU seconds stand beside
-them. All networks have equal MACs: what knobs do is folded, and activations are not MACs.
+own cosine, its ESR at new settings is printed as JSON, and its aliasing (ASR over tones, levels and
+settings). New settings: the unseen interior ones of a session to judge by, playing never heard, or
+else the session's validation takes. Budgets in steps mean the same on a busy machine; the CPU
+seconds stand beside them. All networks have equal MACs: what knobs do is folded, and activations
+are not MACs.
 
-    .venv/bin/python benchmarks/ablation.py SESSION [--size nano] [--steps 4000] [--seeds 3] \\
-        [--variants reference tanh film-after ...] [--log build/ablation.json]
+    .venv/bin/python benchmarks/ablation.py SESSION [--judge JUDGE] [--size nano] [--steps 4000] \\
+        [--seeds 3] [--variants reference tanh film-after ...] [--log build/ablation.json]
 
 What is done is kept in the log, one line a result: interrupted, the same command goes on.
 """
@@ -24,7 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from tubetwin import fused, metrics, training
+from tubetwin.loss import Loss, Validation
 from tubetwin.network import Snake, WaveNet
+from tubetwin.roles import INTERIOR, PLAYING, Role
 from tubetwin.session import Session
 from tubetwin.training import Config, Run
 
@@ -250,7 +254,16 @@ def aliasing(run: Run) -> list[float]:
     return found
 
 
-def trained(session: Session, config: Config, variant: str, steps: int) -> dict[str, object]:
+def new_settings(judge: Session, history: int, loss: Loss) -> Validation:
+    """Those inside the panel with playing that no training hears."""
+    wanted = Role(INTERIOR, PLAYING, False, False)
+    takes = [replace(t, split="validation") for t in judge.takes if t.role == wanted]
+    return Validation(replace(judge, takes=tuple(takes)), history, loss)
+
+
+def trained(
+    session: Session, judge: Session | None, config: Config, variant: str, steps: int
+) -> dict[str, object]:
     """One variant's errors after its steps."""
     run = Steps(session, replace(config, **CONFIGS.get(variant, {})), Path("none"))
     run.most = steps
@@ -263,6 +276,8 @@ def trained(session: Session, config: Config, variant: str, steps: int) -> dict[
             print(f"\r{variant}: {run.step} of {steps}", end="", file=sys.stderr)
     seconds = time.process_time() - start
     run.network.load_state_dict(run.average)
+    if judge:
+        run.held_out = new_settings(judge, run.network.history_samples, run.loss)
     with torch.no_grad():
         esrs = run.held_out.esrs(run.play)
     ratios = aliasing(run)
@@ -287,6 +302,7 @@ def main() -> None:
     names = ["reference", *dict.fromkeys([*CHANGES, *CONFIGS])]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("session")
+    parser.add_argument("--judge", help="a session by `tubetwin capture --judge`")
     parser.add_argument("--size", default="nano")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seeds", type=int, default=3)
@@ -295,6 +311,7 @@ def main() -> None:
     parser.add_argument("--log", default="build/ablation.json")
     arguments = parser.parse_args()
     session, log = Session.load(arguments.session), Path(arguments.log)
+    judge = Session.load(arguments.judge) if arguments.judge else None
     log.parent.mkdir(parents=True, exist_ok=True)
     found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     key = ("variant", "size", "seed", "steps")
@@ -304,7 +321,7 @@ def main() -> None:
             if (name, arguments.size, seed, arguments.steps) in done:
                 continue
             config = training.Config(arguments.size, seed=seed, threads=arguments.threads)
-            found.append(trained(session, config, name, arguments.steps))
+            found.append(trained(session, judge, config, name, arguments.steps))
             with log.open("a") as file:
                 file.write(json.dumps(found[-1]) + "\n")
     print(json.dumps(found, indent=1))
