@@ -116,6 +116,19 @@ def test_the_vst3_program_for_windows_loads_plays_and_unloads(
     assert done.stderr.count("the amp stays as it was") == 20
 
 
+@pytest.mark.parametrize("system", elsewhere.SYSTEMS)
+def test_what_the_compiler_adds_is_licensed_too(
+    system: str, amps: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = exported(system, amps["Alpha"], tmp_path)
+    texts = [path.read_text() for path in folder.rglob("*.licences.txt")]
+    assert len(texts) == 2 * len(bundle.FORMATS)
+    for text in texts:
+        assert "Filipe Coelho" in text
+        assert "Zig contributors" in text  # whose compiler_rt is in every program
+        assert ("MinGW-w64 runtime" in text) == (system == "windows")
+
+
 def test_macos_programs_are_signed_as_they_are(amps: dict[str, Path], tmp_path: Path) -> None:
     folder = exported("macos", amps["Alpha"], tmp_path)
     programs = [*folder.glob("*/*/Contents/MacOS/*"), *folder.glob("lv2/*/*.dylib")]
