@@ -247,7 +247,8 @@ def test_licences_of_what_is_compiled_in_lie_in_every_plugin(
     window = {"2011-2021 David Robillard", "Mikko Mononen", "Bjoern Hoehrmann", "Robin Gareus"}
     window |= {"SIL OPEN FONT LICENSE", "DEALINGS IN THE FONT SOFTWARE"}  # to its end
     for folder, amps, carried in ((plugins, 4, always), (panel_plugins, 1, always | window)):
-        texts = [path.read_text() for path in folder.rglob("*.licences.txt")]
+        found = [p for kind in bundle.FORMATS for p in (folder / kind).rglob("*.licences.txt")]
+        texts = [path.read_text() for path in found]
         assert len(texts) == amps * 2 * len(bundle.FORMATS)
         for text in texts:
             assert {holder for holder in always | window if holder in text} == carried
