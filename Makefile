@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins judge thorough clean
+.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-elsewhere-test plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins judge thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ plugin-test: plugin  ## the plugins in real hosts: pedalboard, dawdreamer, Ardou
 	@./scripts/need.sh panel-tests
 	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[plugin-hosts]'
 	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q tests/test_plugin*.py
+
+plugin-elsewhere-test: plugin-windows plugin-macos  ## those for Windows in Wine, those for macOS as far as they can be read here
+	@./scripts/need.sh plugin-tests
+	@./scripts/need.sh elsewhere-tests
+	@TUBETWIN_PLUGIN_TESTS=1 $(PYTHON) -m pytest -q -rs tests/test_plugin_elsewhere.py
 
 test: setup test-tools lint engine-tests  ## lint, types, engine tests, Python tests
 	@$(PYTHON) -m pytest -q

@@ -4,11 +4,13 @@
 
 Prints, for each bundled twin without a cabinet and 1, 8 and 64 instances in blocks of 64 samples:
 how many times faster than real time all of them play together on one core, and the cost of a block
-relative to that of a single player of the engine. With one instance that is the cost of the
-wrapper; with more, what it costs that their memories share a cache. Each figure is the median over
-rounds in which both ran one after the other.
+relative to that of as many players of the engine, which take turns as the instances do. That is
+the cost of the wrapper. The last column is relative to a single player: with more instances, what
+it costs besides that their memories share a cache. Each figure is the median over rounds in which
+all ran one after the other.
 """
 
+import os
 import statistics
 import subprocess
 import tempfile
@@ -38,31 +40,34 @@ def ask(process: "subprocess.Popen[str]", line: str) -> float:
     return float(process.stdout.readline())
 
 
-def compare(plugin: Path, path: Path, count: int) -> tuple[float, float]:
-    """Times real time, and the cost of a block relative to the engine's."""
-    host, engine = start(HOST, plugin, RATE, BLOCK), start(ENGINE, path, BLOCK)
-    total = SAMPLES * count if count > 1 else 10 * SAMPLES
-    ratios, speeds = [], []
+def compare(plugin: Path, path: Path, count: int) -> tuple[float, float, float]:
+    """Times real time, and the cost of a block relative to as many players and to one."""
+    host = start(HOST, plugin, RATE, BLOCK)
+    single, many = start(ENGINE, path, BLOCK), start(ENGINE, path, BLOCK, count)
+    each = SAMPLES if count > 1 else 10 * SAMPLES
+    rounds = []
     for _ in range(ROUNDS):
-        alone = ask(engine, str(total))
-        together = ask(host, f"pace {count} {total // count}")
-        ratios.append(together / alone)
-        speeds.append(total / count / RATE / together)
-    for process in (host, engine):
+        alone, engine = ask(single, str(each * count)), ask(many, str(each))
+        together = ask(host, f"pace {count} {each}")
+        rounds.append((each / RATE / together, together / engine, together / alone))
+    for process in (host, single, many):
         process.communicate()
-    return statistics.median(speeds), statistics.median(ratios)
+    speed, wrapper, shared = map(statistics.median, zip(*rounds, strict=True))
+    return speed, wrapper, shared
 
 
 def main() -> None:
     """Print the table."""
-    print("| twin | instances | times real time, together | cost of a block, engine = 1 |")
-    print("|---|---|---|---|")
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # or cores would be compared
+    print("| twin | instances | times real time, together | as many players = 1 | one player = 1 |")
+    print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for path in sorted(twin.BUNDLED.glob("*.twin")):
             plugin = bundle.export(path, folder, name=path.stem, formats=["clap"])[0]
             for count in (1, 8, 64):
-                speed, ratio = compare(plugin, path, count)
-                print(f"| {path.stem} | {count} | {speed:.3g} | {ratio:.3f} |", flush=True)
+                speed, *costs = compare(plugin, path, count)
+                shown = " | ".join(f"{cost:.3f}" for cost in costs)
+                print(f"| {path.stem} | {count} | {speed:.3g} | {shown} |", flush=True)
 
 
 main()

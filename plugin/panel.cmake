@@ -41,14 +41,12 @@ target_include_directories(panel_host SYSTEM PRIVATE ${TUBETWIN_DPF}/distrho/src
 target_link_libraries(panel_host PRIVATE PkgConfig::TUBETWIN_SCREEN ${CMAKE_DL_LIBS})
 add_dependencies(panels panel_host)
 
-# The licences of what the programs carry, beside them.
-set(licences "What the plugins with a window carry besides tubetwin, and under which licences.\n")
-foreach(source ${TUBETWIN_DPF}/LICENSE ${dgl}/pugl-upstream/COPYING ${dgl}/nanovg/LICENSE.txt
-        ${TUBETWIN_DPF}/distrho/extra/sofd/libsofd.c /usr/share/doc/fonts-liberation2/copyright)
-  if(EXISTS ${source})
-    file(READ ${source} text LIMIT 6000)
-    string(REGEX REPLACE "\\*/.*" "*/" text "${text}")  # of a source file, what it opens with
-    string(APPEND licences "\n---- ${source}\n\n${text}\n")
-  endif()
-endforeach()
-file(WRITE ${TUBETWIN_PLUGIN_DIR}/panel/LICENCES.txt "${licences}")
+set(TUBETWIN_FONTS_LICENCE /usr/share/doc/fonts-liberation2/copyright CACHE FILEPATH "The fonts' licence")
+file(READ ${TUBETWIN_PLUGIN_DIR}/LICENCES.txt text)
+set(licences ${TUBETWIN_PLUGIN_DIR}/panel/LICENCES.txt)
+file(WRITE ${licences} "${text}")
+tubetwin_licence(${licences} "pugl, which opens the window" ${dgl}/pugl-upstream/COPYING)
+tubetwin_licence(${licences} "NanoVG, which draws" ${dgl}/nanovg/LICENSE.txt)
+tubetwin_licence(${licences} "In NanoVG: UTF-8, Copyright (c) 2008-2010 Bjoern Hoehrmann; terms as tubetwin's")
+tubetwin_licence(${licences} "sofd, which asks for files" ${TUBETWIN_DPF}/distrho/extra/sofd/libsofd.c)
+tubetwin_licence(${licences} "The Liberation fonts" ${TUBETWIN_FONTS_LICENCE})

@@ -63,6 +63,18 @@ for format in CLAP VST3 LV2; do
 done
 rm -f "$folder"/*.lib  # for linkers, which nobody needs here
 
+# Beside what the programs carry here (`make plugin` has written it): what the compiler adds.
+zig=$("$python" -c 'import ziglang; print(ziglang.__path__[0])')
+licences="$zig/LICENSE $zig/lib/libcxx/LICENSE.TXT"
+[ "$1" = windows ] && licences="$licences $zig/lib/libc/mingw/COPYING $zig/lib/libc/musl/COPYRIGHT"
+{
+  cat "$folder/../LICENCES.txt"
+  for text in $licences; do
+    printf '\n---- ziglang/%s\n\n' "${text#"$zig/"}"
+    cat "$text"
+  done
+} > "$folder/LICENCES.txt"
+
 # The hosts of the tests: Wine runs them.
 if [ "$1" = windows ]; then
   for host in clap_host vst3_loads; do

@@ -3,6 +3,7 @@
 # With "tests", also what only the tests need: a browser, and an audio server that needs no card.
 # With "plugin", what `make plugin` needs: the plugin framework's sources. With "plugin-tests", hosts.
 # With "panel", what the plugin's window needs, with "panel-tests" a screen that nobody sees.
+# With "elsewhere-tests", what runs programs for Windows.
 # With "fuzz", what `make fuzz` needs.
 set -eu
 packages=""
@@ -49,6 +50,9 @@ if [ "${1:-}" = panel-tests ]; then
   command -v xsettingsd > /dev/null || packages="$packages xsettingsd"  # pedalboard opens no windows
   command -v openbox > /dev/null || packages="$packages openbox"        # without these two
   ls /usr/lib/*/dri/swrast_dri.so > /dev/null 2>&1 || packages="$packages libgl1-mesa-dri"
+fi
+if [ "${1:-}" = elsewhere-tests ]; then
+  command -v wine > /dev/null || [ -x /usr/lib/wine/wine64 ] || packages="$packages wine64"
 fi
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then

@@ -22,7 +22,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Programs that do nothing but say which they are."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    for kind in ("VST3", "CLAP", "LV2"):
+    (folder / "LICENCES.txt").write_text("of DPF")
+    for kind in ("VST3", "CLAP", "LV2", "JACK"):
         for sides in (1, 2):
             content = b"%s-%d urn:%s %s." % (kind.encode(), sides, IDENTITY, IDENTITY)
             (folder / f"{kind}-{sides}.so").write_bytes(content)
@@ -50,6 +51,7 @@ def test_a_plugin_carries_its_twin_its_cabinet_and_its_name(twin: Path, tmp_path
         resources = tmp_path / "out" / "vst3" / f"{stem}.vst3" / "Contents" / "Resources" / "amp"
         for beside in (resources, tmp_path / "out" / "clap" / stem):
             assert Path(f"{beside}.twin").read_bytes() == twin.read_bytes()
+            assert Path(f"{beside}.licences.txt").read_text() == "of DPF"
             response, rate = soundfile.read(f"{beside}.wav", dtype="float32")
             assert (response.tolist(), rate) == ([0.5, 0.25], 48000)
             about = json.loads(Path(f"{beside}.json").read_bytes())
@@ -76,9 +78,29 @@ def test_a_window_comes_along_where_it_was_built(
     (programs / "panel").mkdir()
     for path in programs.glob("*.so"):
         (programs / "panel" / path.name).write_bytes(b"with a window: " + path.read_bytes())
+    (programs / "panel" / "LICENCES.txt").write_text("of DPF and of fonts")
     assert program("default").startswith(b"with a window: ")
     assert program("wished", panel=True) == program("default")
     assert program("unwished", panel=False) == plain
+
+
+def test_licences_are_those_of_what_the_program_carries(
+    twin: Path, tmp_path: Path, programs: Path
+) -> None:
+    """Of a window too if there is one; the JACK program has none."""
+    (programs / "panel").mkdir()
+    for path in programs.glob("*.so"):
+        (programs / "panel" / path.name).write_bytes(path.read_bytes())
+    (programs / "panel" / "LICENCES.txt").write_text("of DPF and of fonts")
+    for panel, said in ((True, "of DPF and of fonts"), (False, "of DPF")):
+        out = tmp_path / str(panel)
+        export(twin, out, formats=("vst3", "clap", "jack"), panel=panel)
+        found = {str(p.relative_to(out)): p.read_text() for p in out.rglob("*.licences.txt")}
+        assert found == {
+            f"{place.format(name)}.licences.txt": "of DPF" if "jack" in place else said
+            for place in ("vst3/{}.vst3/Contents/Resources/amp", "clap/{}", "jack/{}")
+            for name in ("hot", "hot stereo")
+        }
 
 
 def identity_of(plugin: Path) -> str:
@@ -109,6 +131,7 @@ def test_a_plugin_is_replaced_whole(twin: Path, tmp_path: Path) -> None:
     assert files == {
         *("amp.twin", "amp.json", "hot.so", "hot stereo.so", "hot.clap", "hot stereo.clap"),
         *("hot.twin", "hot.json", "hot stereo.twin", "hot stereo.json"),
+        *("amp.licences.txt", "hot.licences.txt", "hot stereo.licences.txt"),
     }
     (one,) = export(twin, tmp_path / "direct", formats=["clap"])[:1]
     assert one == tmp_path / "direct" / "hot.clap"  # a single format needs no folder of its own
@@ -131,6 +154,10 @@ def test_what_is_refused(twin: Path, programs: Path, tmp_path: Path) -> None:
         export(twin, tmp_path / "theirs", formats=["vst3"])
     with pytest.raises(BadInput, match="cannot write"):
         export(twin, twin / "out", formats=["vst3"])
+    (programs / "LICENCES.txt").rename(tmp_path / "LICENCES.txt")
+    with pytest.raises(BadInput, match=r"without LICENCES\.txt: run `make plugin` again"):
+        export(twin, tmp_path / "out", formats=["clap"])
+    (tmp_path / "LICENCES.txt").rename(programs / "LICENCES.txt")
     (programs / "CLAP-1.so").write_bytes(b"old")
     with pytest.raises(BadInput, match="of another version"):
         export(twin, tmp_path / "out", formats=["clap"])

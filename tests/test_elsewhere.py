@@ -37,6 +37,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "programs"
     for system, ending in (("windows", ".dll"), ("macos", ".dylib")):
         (folder / system).mkdir(parents=True)
+        (folder / system / "LICENCES.txt").write_text(f"for {system}")
         for kind in ("VST3", "CLAP", "LV2"):
             for sides in (1, 2):
                 content = b"%s-%d %s" % (kind.encode(), sides, IDENTITY)
@@ -58,6 +59,8 @@ def test_every_file_is_where_windows_hosts_look(twin: Path, tmp_path: Path) -> N
         *("vst3/hot.vst3/Contents/x86_64-win/hot.vst3", "clap/hot.clap", "clap/hot.twin"),
         *(f"vst3/hot.vst3/Contents/Resources/amp.{kind}" for kind in ("twin", "json")),
     } <= found
+    licences = [*(tmp_path / "out").rglob("*.licences.txt")]
+    assert [path.read_text() for path in licences] == ["for windows"] * 4
     amp = bundle.described(twin, None, None)[0]
     program = tmp_path / "out" / "clap" / "hot.clap"
     assert program.read_bytes() == b"CLAP-1 " + amp.identity
@@ -70,7 +73,9 @@ def test_a_macos_plugin_is_a_folder_with_a_list(kind: str, twin: Path, tmp_path:
         assert listed["CFBundleName"] == place.stem
         program = place / "Contents" / "MacOS" / listed["CFBundleExecutable"]
         assert IDENTITY not in program.read_bytes()
-        assert (place / "Contents" / "Resources" / "amp.twin").read_bytes() == twin.read_bytes()
+        resources = place / "Contents" / "Resources"
+        assert (resources / "amp.twin").read_bytes() == twin.read_bytes()
+        assert (resources / "amp.licences.txt").read_text() == "for macos"
 
 
 def test_pages_answer_to_their_hashes_again() -> None:

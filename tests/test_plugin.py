@@ -20,6 +20,7 @@ import pedalboard
 from live_stage import PANEL, RATE
 from plugin_stage import IR, SWITCHES, same
 from test_engine_door import Door
+from tubetwin import bundle, metrics, twin
 from tubetwin.engine import Player
 
 
@@ -70,6 +71,52 @@ def test_a_knob_automated_in_every_block_is_the_engines_own_sweep(
             out.append(np.ravel(plugin.process(di[at : at + 64], RATE, 64, reset=False)))
             expected.append(player.process(di[at : at + 64]))
     assert float(np.abs(np.concatenate(out) - np.concatenate(expected)).max()) <= 1e-5
+
+
+def test_knobs_automated_in_every_block_do_not_click(tmp_path: Path) -> None:
+    """By the engine's measure, on a twin of the amp, whose own sweep is the same."""
+    tone = 0.3 * np.sin(2 * np.pi / 200 * np.arange(48000), dtype=np.float32)
+    start, stop, block = 24000, 33600, 64
+    source = twin.bundled("standard")
+    bundle.export(source, tmp_path, formats=["vst3"], name="AC", panel=False)
+    plugin = pedalboard.load_plugin(str(tmp_path / "AC.vst3"))
+    knobs = {knob.name: knob for knob in twin.load(source).knobs}
+    attributes = {p.name: key for key, p in plugin.parameters.items() if p.name in knobs}
+
+    way = np.clip((np.arange(0, len(tone), block) - start) / (stop - start), 0, 1)
+    there_and_back = np.sin(np.pi * way)
+    # Volume from below would bring harmonics that the tone at rest has not, and that is no click.
+    ways = {"Volume": (5, 4), "Treble": (3, 7), "Bass": (3, 7), "Mid-Bite": (3, 7)}
+
+    def native(name: str, values: list[float], jump: bool) -> np.ndarray:
+        with Player(source) as player:
+            player.set({name: values[0]}, jump=True)
+            player.reset()
+            out = []
+            for at, value in enumerate(values):
+                player.set({name: value}, jump=jump)
+                out.append(player.process(tone[at * block :][:block]))
+        return np.concatenate(out)
+
+    def click(sound: np.ndarray) -> float:
+        return float(metrics.click(sound[12000:], start - 12000, stop + 8000 - 12000))
+
+    for name, (rest, turned) in ways.items():
+        attribute = attributes[name]
+        setattr(plugin, attribute, float(rest))
+        plugin.process(np.zeros(RATE, np.float32), RATE)
+        plugin.reset()
+        out, values = [], []
+        for at, part in enumerate(there_and_back):
+            setattr(plugin, attribute, rest + (turned - rest) * float(part))
+            values.append(getattr(plugin, attribute))  # pedalboard has 1000 steps
+            played = plugin.process(tone[at * block :][:block], RATE, block, reset=False)
+            out.append(np.ravel(played))
+        sound, expected = np.concatenate(out), native(name, values, jump=False)
+        setattr(plugin, attribute, knobs[name].default)
+        assert np.abs(sound - expected).max() <= 1e-5
+        assert click(sound) < 1.5
+        assert click(native(name, values, jump=True)) > 5 * click(sound)  # the measure hears clicks
 
 
 def test_every_switch_does_what_it_says(
@@ -183,8 +230,13 @@ def test_64_at_once_of_different_amps(
     plugins = [vst3(name) for name in names]
     assert len({plugin.identifier for plugin in plugins}) == 2
     expected = {name: native(name, di) for name in set(names)}
-    for plugin, name in zip(plugins, names, strict=True):
-        assert same(np.ravel(plugin.process(di, RATE, reset=True)), expected[name])
+    out: list[list[np.ndarray]] = [[] for _ in names]
+    for at in range(0, len(di), 1024):  # in turn, as a host plays its tracks
+        for plugin, played in zip(plugins, out, strict=True):
+            block = di[at : at + 1024]
+            played.append(np.ravel(plugin.process(block, RATE, 1024, reset=at == 0)))
+    for played, name in zip(out, names, strict=True):
+        assert same(np.concatenate(played), expected[name])
 
 
 def test_a_plugin_without_its_twin_lets_the_guitar_through(plugins: Path, di: np.ndarray) -> None:
@@ -231,17 +283,20 @@ def test_in_dawdreamer(plugins: Path, amps: dict[str, Path], di: np.ndarray) -> 
     assert same(out, native(lambda p, at: p.set({"Volume": 8.0})))
 
 
-def test_dawdreamer_restores_a_state(panel_plugins: Path, tmp_path: Path) -> None:
+def test_dawdreamer_restores_a_state(
+    panel_plugins: Path, amps: dict[str, Path], di: np.ndarray, tmp_path: Path
+) -> None:
     """Of a plugin with a window: it keeps no states of others."""
     daw = pytest.importorskip("dawdreamer", reason="pip install dawdreamer")
     host = daw.RenderEngine(RATE, 64)
-    silence = host.make_playback_processor("silence", np.zeros((1, RATE), np.float32))
+    silence = np.zeros(RATE, np.float32)
+    guitar = host.make_playback_processor("guitar", np.concatenate([silence, di])[None])
     shown = []
     for name, volume in (("first", 0.8), ("second", 0.1)):
         amp = host.make_plugin_processor(name, str(panel_plugins / "vst3" / "Alpha.vst3"))
         index = {d["name"]: d["index"] for d in amp.get_parameters_description()}
         amp.set_parameter(index["Volume"], volume)
-        host.load_graph([(silence, []), (amp, ["silence"])])
+        host.load_graph([(guitar, []), (amp, ["guitar"])])
         host.render(0.1)
         if name == "first":
             amp.set_parameter(index["Cabinet"], 0)
@@ -253,3 +308,9 @@ def test_dawdreamer_restores_a_state(panel_plugins: Path, tmp_path: Path) -> Non
         shown.append([amp.get_parameter(i) for n, i in index.items() if n != "Latency"])
     assert shown[0] == shown[1]
     assert 0.8 in np.round(shown[1], 6)
+    host.render(1 + len(di) / RATE)
+    with Player(amps["Alpha"]) as player:  # without its cabinet
+        player.set({"Volume": 8}, jump=True)
+        player.reset()
+        expected = player.process(di)
+    assert same(np.asarray(host.get_audio()[0])[RATE : RATE + len(di)], expected)

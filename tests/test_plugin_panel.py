@@ -240,6 +240,20 @@ plugin.show_editor(done)
 """
 
 
+def test_licences_of_what_is_compiled_in_lie_in_every_plugin(
+    plugins: Path, panel_plugins: Path
+) -> None:
+    always = {"The tubetwin authors", "Filipe Coelho", "Steve Harris", "Alexandre Bique"}
+    window = {"2011-2021 David Robillard", "Mikko Mononen", "Bjoern Hoehrmann", "Robin Gareus"}
+    window |= {"SIL OPEN FONT LICENSE", "DEALINGS IN THE FONT SOFTWARE"}  # to its end
+    for folder, amps, carried in ((plugins, 4, always), (panel_plugins, 1, always | window)):
+        found = [p for kind in bundle.FORMATS for p in (folder / kind).rglob("*.licences.txt")]
+        texts = [path.read_text() for path in found]
+        assert len(texts) == amps * 2 * len(bundle.FORMATS)
+        for text in texts:
+            assert {holder for holder in always | window if holder in text} == carried
+
+
 def test_in_pedalboard(panel_plugins: Path) -> None:
     """The VST3; in a process of its own, since JUCE ends it when the screen goes."""
     if not all(map(shutil.which, ("Xvfb", "xdotool", *Screen.DESKTOP))):

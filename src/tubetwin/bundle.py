@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,7 @@ class Amp:
     cabinet: bytes
     about: bytes
     sides: int
+    licences: bytes = b""  # of what the program carries
 
     @property
     def file_name(self) -> str:
@@ -72,8 +73,9 @@ class Amp:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What the program reads, by ending."""
+        """What lies with the program, by ending: what it reads, and its licences."""
         files = {".twin": self.twin, ".json": self.about, ".wav": self.cabinet}
+        files[".licences.txt"] = self.licences
         return {ending: content for ending, content in files.items() if content}
 
 
@@ -93,6 +95,14 @@ def programs(panel: bool | None = None) -> Path:
             " checkout of tubetwin, or leave out --panel"
         )
     return plain / "panel" if has_panel and panel is not False else plain
+
+
+def licences(source: Path) -> bytes:
+    """Those of what ready-made programs carry: the build writes them beside the programs."""
+    text = source / "LICENCES.txt"
+    if not text.is_file():
+        raise BadInput(f"{source} holds programs without {text.name}: run `make plugin` again")
+    return text.read_bytes()
 
 
 def export(
@@ -126,7 +136,7 @@ def export(
         if kind not in MAKERS:
             raise BadInput(f"there is no plugin format {kind!r}: choose of {', '.join(MAKERS)}")
     source, folder = programs(panel), Path(folder)
-    amps = described(path, name, cabinet, cabinet_name)
+    amps = described(path, name, cabinet, cabinet_name, licences(source))
     places = {kind: folder / kind if len(formats) > 1 else folder for kind in formats}
     for place in places.values():
         make_folder(place)
@@ -134,9 +144,17 @@ def export(
 
 
 def described(
-    path: Path | str, name: str | None, cabinet: np.ndarray | None, cabinet_name: str = ""
+    path: Path | str,
+    name: str | None,
+    cabinet: np.ndarray | None,
+    cabinet_name: str = "",
+    carried: bytes = b"",
 ) -> list[Amp]:
-    """What makes the plugins for one side and for two; arguments and errors as of `export`."""
+    """What makes the plugins for one side and for two; arguments and errors as of `export`.
+
+    Args:
+        carried: licences of what their programs carry.
+    """
     with engine.Player(path):  # what the engine refuses, the plugin would
         loaded = twin.load(path)
     name = loaded.name[:LONGEST_NAME] if name is None else name
@@ -149,7 +167,7 @@ def described(
     amps = []
     for sides, suffix in SIDES.items():
         about = json.dumps({"name": name + suffix, "programs": offered}, ensure_ascii=False)
-        amps.append(Amp(name + suffix, content, response, about.encode(), sides))
+        amps.append(Amp(name + suffix, content, response, about.encode(), sides, carried))
     return amps
 
 
@@ -257,14 +275,16 @@ def _jack(amp: Amp, source: Path, folder: Path) -> Path:
     place = folder / amp.file_name
     if place.exists() and not (folder / f"{amp.file_name}.twin").exists():
         raise BadInput(f"{place} is there, and no program of tubetwin: move it away")
-    beside(amp, folder, "", _program(amp, programs(panel=False), "jack"))  # it has no window
+    plain = programs(panel=False)  # it has no window
+    beside(replace(amp, licences=licences(plain)), folder, "", _program(amp, plain, "jack"))
     place.chmod(place.stat().st_mode | (place.stat().st_mode & 0o444) >> 2)  # who reads it, runs it
     return place
 
 
 def beside(amp: Amp, folder: Path, ending: str, program: bytes) -> Path:
     """A program of one file, and the amp's files next to it."""
-    files = {kind: amp.files.get(kind) for kind in (".twin", ".json", ".wav")}
+    kinds = (".twin", ".json", ".wav", ".licences.txt")
+    files = {kind: amp.files.get(kind) for kind in kinds}
     for kind, content in (*files.items(), (ending, program)):
         place = folder / f"{amp.file_name}{kind}"
         if content is None:

@@ -48,7 +48,8 @@ def export(
     target = f"plugin-{system}"
     source = built(places, f"CLAP-1{SYSTEMS[system]}", f"plugins for {system}", target)
     written = []
-    for amp in bundle.described(path, name, cabinet, cabinet_name):
+    carried = bundle.licences(source)
+    for amp in bundle.described(path, name, cabinet, cabinet_name, carried):
         for kind in formats:
             place = Path(folder) / kind if len(formats) > 1 else Path(folder)
             bundle.make_folder(place)
