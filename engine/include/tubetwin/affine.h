@@ -1,6 +1,8 @@
 // One layer of FiLM's generator: a matrix times a vector, the rows in lanes.
 #pragma once
 
+#include <string.h>
+
 #include "tubetwin/layers.h"
 
 namespace tubetwin {
@@ -16,23 +18,29 @@ inline void halve(Half* to, const float* from, int count) {
 }
 #endif
 
-// out = bias + weight * in; `weight`, of floats or halves, lies column after column.
+// out += weight * in for some columns at once.
+template <int kColumns, class Weight>
+void addColumns(float* out, const Weight* weight, const float* in, int rows) {
+  int r = 0;
+  for (; r + kLanes <= rows; r += kLanes) {
+    Vector sum = load(out + r);
+    for (int c = 0; c < kColumns; c++) sum += load(weight + static_cast<long>(c) * rows + r) * broadcast(in[c]);
+    store(out + r, sum);
+  }
+  for (; r < rows; r++)
+    for (int c = 0; c < kColumns; c++) out[r] += widened(weight[static_cast<long>(c) * rows + r]) * in[c];
+}
+
+// out = bias + weight * in; `weight`, of floats or halves, lies column after column. It is read in the order it
+// lies in, and so is fetched in time: when a knob moves, it has long left the near caches.
 template <class Weight>
 void affine(float* out, const Weight* weight, const float* bias, const float* in, int rows, int columns) {
-  constexpr int kVectors = 4;  // sums at once, to hide the latency of a multiply-add
-  int r = 0;
-  for (; r + kVectors * kLanes <= rows; r += kVectors * kLanes) {
-    Vector sum[kVectors];
-    for (int v = 0; v < kVectors; v++) sum[v] = load(bias + r + v * kLanes);
-    for (int c = 0; c < columns; c++)
-      for (int v = 0; v < kVectors; v++)
-        sum[v] += load(weight + static_cast<long>(c) * rows + r + v * kLanes) * broadcast(in[c]);
-    for (int v = 0; v < kVectors; v++) store(out + r + v * kLanes, sum[v]);
-  }
-  for (; r < rows; r++) {
-    out[r] = bias[r];
-    for (int c = 0; c < columns; c++) out[r] += widened(weight[static_cast<long>(c) * rows + r]) * in[c];
-  }
+  constexpr int kColumns = 8;
+  memcpy(out, bias, sizeof(float) * rows);
+  int c = 0;
+  for (; c + kColumns <= columns; c += kColumns)
+    addColumns<kColumns>(out, weight + static_cast<long>(c) * rows, in + c, rows);
+  for (; c < columns; c++) addColumns<1>(out, weight + static_cast<long>(c) * rows, in + c, rows);
 }
 
 }  // namespace TUBETWIN_ISA

@@ -25,40 +25,48 @@ struct TapColumns {
   const float* now;
 };
 
-// s = Snake(FiLM(taps * x)), and the head's share of it. With kKeep, the oldest column, read for
-// the last time, gives its place to the present one: so a ring of 2d columns is enough.
+// What a layer does to one slice of its columns, in registers.
+struct Slice {
+  Vector w0, w1, w2, beta, rise, shift, head;
+};
+
+// s = Snake(FiLM(taps * x)) for a slice of kTile columns, and the head's share of it. With kKeep, the oldest
+// column, read for the last time, gives its place to the present one: so a ring of 2d columns is enough.
+template <int kTile, bool kMoving, bool kKeep, class Past>
+TUBETWIN_INLINE void convolveTile(const Slice& layer, TapColumns<Past> x, int i, float* s, float* headSum,
+                                  const float* moved) {
+  Vector v[kTile];
+#pragma GCC unroll 8
+  for (int t = 0; t < kTile; t++) {
+    const int at = i + t * kColumn;
+    const Vector now = load(x.now + at);
+    v[t] = load(x.oldest + at) * layer.w0 + layer.beta;
+    v[t] = load(x.middle + at) * layer.w1 + v[t];
+    v[t] = now * layer.w2 + v[t];
+    if (kKeep) store(x.oldest + at, now);
+    if (kMoving) v[t] = glided(v[t], broadcast(moved[t]), layer.rise, layer.shift);
+  }
+#pragma GCC unroll 8
+  for (int t = 0; t < kTile; t++) {
+    const int at = i + t * kColumn;
+    const Vector g = snake(v[t]);
+    store(s + at, g);
+    store(headSum + at, load(headSum + at) + g * layer.head);
+  }
+}
+
+// The same for any number of columns; AVX-512 has registers for eight, which needn't wait for one another then.
 template <bool kMoving, bool kKeep, class Past>
-void convolve(const Layer& layer, TapColumns<Past> x, float* s, float* headSum, int n) {
-  const float* taps = kMoving ? layer.taps : layer.still;
-  float* film = kMoving ? layer.glide : nullptr;
+void convolve(const Layer& layer, TapColumns<Past> x, float* s, float* headSum, const float* moved, int n) {
+  constexpr int kTile = kLanes == 16 ? 8 : 1;
   for (int c = 0; c < kColumn; c += kLanes) {
-    const Vector w0 = load(taps + c), w1 = load(taps + kColumn + c), w2 = load(taps + 2 * kColumn + c);
-    const Vector gammaStep = load(layer.gammaStep + c), betaStep = load(layer.betaStep + c);
-    const Vector head = load(layer.head + c);
-    Vector gamma = kMoving ? load(film + c) : Vector{};
-    Vector beta = load(kMoving ? film + kColumn + c : layer.beta + c);
-    for (int t = 0; t < n; t++) {
-      const int i = t * kColumn + c;
-      const Vector now = load(x.now + i);
-      Vector v;
-      if (kMoving) {
-        gamma += gammaStep;
-        beta += betaStep;
-        v = (load(x.oldest + i) * w0 + load(x.middle + i) * w1 + now * w2) * gamma + beta;
-      } else {
-        v = load(x.oldest + i) * w0 + beta;
-        v = load(x.middle + i) * w1 + v;
-        v = now * w2 + v;
-      }
-      if (kKeep) store(x.oldest + i, now);
-      const Vector g = snake(v);
-      store(s + i, g);
-      store(headSum + i, load(headSum + i) + g * head);
-    }
-    if (kMoving) {
-      store(film + c, gamma);
-      store(film + kColumn + c, beta);
-    }
+    const float* taps = layer.still + c;
+    const Slice slice{load(taps), load(taps + kColumn), load(taps + 2 * kColumn), load(layer.beta + c),
+                      load(layer.rise + c), load(layer.shift + c), load(layer.head + c)};
+    int t = 0;
+    for (; t + kTile <= n; t += kTile)
+      convolveTile<kTile, kMoving, kKeep>(slice, x, t * kColumn + c, s, headSum, moved + t);
+    for (; t < n && kTile > 1; t++) convolveTile<1, kMoving, kKeep>(slice, x, t * kColumn + c, s, headSum, moved + t);
   }
 }
 
@@ -112,7 +120,8 @@ void convolveLong(Layer& layer, Past* history, const Network& net, float* x, int
     int stretch = toEnd < layer.dilation ? toEnd : layer.dilation;
     if (stretch > n - t) stretch = n - t;
     const TapColumns<Past> taps{history + layer.oldest * kColumn, history + middle * kColumn, x + t * kColumn};
-    convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, stretch);
+    convolve<kMoving, true>(layer, taps, net.activations + t * kColumn, net.headSum + t * kColumn, net.moved + t,
+                             stretch);
     layer.oldest += stretch;
     if (layer.oldest == layer.memory) layer.oldest = 0;
     t += stretch;
@@ -130,7 +139,7 @@ void convolveShort(Layer& layer, const Network& net, float* x, int n) {
   float* past = x - layer.memory * kColumn;
   copyColumns(past, layer.history + layer.oldest * kColumn, older);
   copyColumns(past + older * kColumn, layer.history, layer.oldest);
-  convolve<kMoving, false, float>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, n);
+  convolve<kMoving, false, float>(layer, {past, x - d * kColumn, x}, net.activations, net.headSum, net.moved, n);
   copyColumns(layer.history, past + n * kColumn, layer.memory);
   layer.oldest = 0;
 }
@@ -157,6 +166,8 @@ void playColumns(Network& net, const float* in, float* out, int n) {
   for (int l = 0; l < net.shape.layers; l++) {
     Layer& layer = net.layer[l];
     if (net.settling) fillHistory(layer, x);
+    if (kMoving && (l == 0 || layer.anchor != net.layer[l - 1].anchor))
+      for (int t = 0; t < n; t++) net.moved[t] = static_cast<float>(net.rampStep + 1 + t) - layer.anchor;
     if (layer.dilation < (n < kShort ? n : kShort))
       convolveShort<kMoving>(layer, net, x, n);
 #ifdef TUBETWIN_HALVES

@@ -30,12 +30,12 @@ class Film {
   }
 
   // [main-thread]
-  // `compact`: weights in halves.
-  void place(Memory& memory, const std::vector<Size>& sizes, bool compact) {
+  // `compact`: weights in halves. Without layers, as there are no knobs, `outputs` zeros come out.
+  void place(Memory& memory, const std::vector<Size>& sizes, std::size_t outputs, bool compact) {
     compact_ = compact;
     layers_ = memory.take<Affine>(Part::film, sizes.size());
     count_ = static_cast<int>(sizes.size());
-    std::size_t widest = 0;
+    std::size_t widest = outputs;
     for (int i = 0; i < count_; i++) {
       const std::size_t rows = sizes[i].rows, columns = sizes[i].columns;
       float* weight = memory.take<float>(Part::film, compact ? 0 : rows * columns);
@@ -62,12 +62,10 @@ class Film {
     }
   }
 
-  // Knobs normalised 0...1 -> delta gamma (layers, channels), then beta; null if there are no
-  // knobs. [audio-thread]
+  // Knobs normalised 0...1 -> delta gamma (layers, channels), then beta. [audio-thread]
   const float* operator()(const float* knobs, const Kernels& kernels) noexcept {
-    if (count_ == 0) return nullptr;
     float *in = values_[0], *out = values_[1];
-    for (int k = 0; k < layers_[0].size.columns; k++) in[k] = 2 * knobs[k] - 1;
+    for (int k = 0; count_ > 0 && k < layers_[0].size.columns; k++) in[k] = 2 * knobs[k] - 1;
     for (int i = 0; i < count_; i++) {
       const Affine& layer = layers_[i];
       if (compact_)

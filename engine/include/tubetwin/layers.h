@@ -29,5 +29,12 @@ TUBETWIN_INLINE Vector snake(Vector periods) {
   return p * q + periods;
 }
 
+// FiLM while a knob turns: gamma u + beta moves by gammaStep u + betaStep a sample. The taps are folded
+// (`still`) with gamma and beta as they are at the layer's anchor, which gives v there; u = (v - beta) / gamma,
+// so `moved` samples later it is this, with rise = gammaStep / gamma and shift = betaStep - rise beta.
+TUBETWIN_INLINE Vector glided(Vector v, Vector moved, Vector rise, Vector shift) {
+  return moved * (v * rise + shift) + v;
+}
+
 }  // namespace TUBETWIN_ISA
 }  // namespace tubetwin

@@ -34,12 +34,14 @@ struct Layer {
   Half* halves;    // the same at half precision, instead; columns.h only, and only for long ones
 
   const float* taps;  // (n, C) or (n, C out, C in), as trained
-  float* still;       // the taps times gamma: what plays while no knob moves
-  float* gamma;       // (C) FiLM's scale, at the first sample of a ramp
+  float* still;       // the taps times gamma; not in plain.h
+  float anchor;       // the sample of the ramp that gamma and beta are stated for: see WaveNet::anchor
+  float* gamma;       // (C) FiLM's scale
   float* beta;        // (C) FiLM's shift, with the taps' bias in it
   float* gammaStep;   // (C) what a ramp adds per sample; zero when no knob moves
   float* betaStep;
-  float* glide;       // (2, C) gamma and beta where a ramp has brought them; columns.h only
+  float* rise;        // (C) the same per sample, in terms of what the folded taps give: see layers.h
+  float* shift;
   const float* alpha;  // (C) Snake's frequency
   const float* mix;
   const float* mixBias;
@@ -61,6 +63,7 @@ struct Network {
   float* line;         // scratch: the block's x, with room for short histories before it
   float* activations;  // scratch: the block's s
   float* headSum;      // scratch: the block's sum over layers, before the sum over channels
+  float* moved;        // scratch: samples from the layer's anchor to each of the block; columns.h only
 };
 
 // A Fourier transform of `size` complex numbers, a power of two >= 64: see fft.h.

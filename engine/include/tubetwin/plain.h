@@ -51,12 +51,12 @@ inline void playAnyShape(Network& net, const float* in, float* out, int n) {
   float* x = net.line;
   float* s = net.activations;
   for (int t = 0; t < n; t++) {
-    const float moved = static_cast<float>(net.rampStep + t + 1);  // no knob moves: the steps are zero
     for (int c = 0; c < C; c++) x[c] = net.lift[c] * in[t] + net.liftBias[c];
     float y = net.headBias;
     for (int l = 0; l < net.shape.layers; l++) {
       Layer& layer = net.layer[l];
       if (net.settling) remember(layer, x, C, true);
+      const float moved = static_cast<float>(net.rampStep + 1 + t) - layer.anchor;  // no knob moves: the steps are zero
       for (int c = 0; c < C; c++) {
         const float u = convolved(layer, net.shape, x, c);
         const float gamma = layer.gamma[c] + layer.gammaStep[c] * moved;  // FiLM, 1 + its delta

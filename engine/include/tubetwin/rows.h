@@ -26,17 +26,16 @@ struct TapRows {
 template <int C, int kVectors, bool kMoving>
 TUBETWIN_INLINE void layerTile(const Layer& layer, const TapRows& x, float* y, float* headSum, int t,
                                       Vector moved) {
-  const float* taps = kMoving ? layer.taps : layer.still;
   Vector v[C][kVectors];
   for (int o = 0; o < C; o++)
-    for (int k = 0; k < kVectors; k++) v[o][k] = kMoving ? Vector{} : broadcast(layer.beta[o]);
+    for (int k = 0; k < kVectors; k++) v[o][k] = broadcast(layer.beta[o]);
 #pragma GCC unroll 3
   for (int j = 0; j < 3; j++)
 #pragma GCC unroll(kLanes == 4 ? 1 : 8)  // SSE and WebAssembly run out of registers: half the speed
     for (int i = 0; i < C; i++) {
       const float* row = x.row[j] + static_cast<long>(i) * x.stride[j] + t;
       for (int o = 0; o < C; o++) {
-        const Vector weight = broadcast(taps[(j * C + o) * C + i]);
+        const Vector weight = broadcast(layer.still[(j * C + o) * C + i]);
         for (int k = 0; k < kVectors; k++) v[o][k] += weight * load(row + k * kLanes);
       }
     }
@@ -49,9 +48,7 @@ TUBETWIN_INLINE void layerTile(const Layer& layer, const TapRows& x, float* y, f
   for (int o = 0; o < C; o++)
     for (int k = 0; k < kVectors; k++) {
       const int at = t + k * kLanes;
-      if (kMoving)
-        v[o][k] = v[o][k] * (broadcast(layer.gammaStep[o]) * step[k] + broadcast(layer.gamma[o])) +
-                  (broadcast(layer.betaStep[o]) * step[k] + broadcast(layer.beta[o]));
+      if (kMoving) v[o][k] = glided(v[o][k], step[k], broadcast(layer.rise[o]), broadcast(layer.shift[o]));
       const Vector g = snake(v[o][k]), now = load(x.row[2] + o * kRow + at);
       head[k] += g * broadcast(layer.head[o]);
       store(y + o * kRow + at, (now + broadcast(layer.mixBias[o])) + g * broadcast(layer.mix[o]));
@@ -64,7 +61,7 @@ template <int C, bool kMoving>
 void playLayer(const Layer& layer, const TapRows& x, float* y, float* headSum, int n, int rampStep) {
   constexpr int kVectors = (kLanes == 16 ? 16 : 8) / C;  // as many sums as the registers hold
   Vector moved;
-  for (int i = 0; i < kLanes; i++) moved[i] = static_cast<float>(rampStep + 1 + i);
+  for (int i = 0; i < kLanes; i++) moved[i] = static_cast<float>(rampStep + 1 + i) - layer.anchor;
   int t = 0;
   for (; t + kVectors * kLanes <= n; t += kVectors * kLanes)
     layerTile<C, kVectors, kMoving>(layer, x, y, headSum, t, moved);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "tubetwin/film.h"
 #include "tubetwin/memory.h"
@@ -61,15 +62,28 @@ class WaveNet {
   void moveKnobs(const float* knobs, int samples) noexcept {
     const float* film = film_(knobs, kernels_);
     const int L = net_.shape.layers, C = net_.shape.channels;
-    for (int l = 0, i = 0; l < L; l++)
-      for (int c = 0; c < C; c++, i++) {
-        const float scale = (film ? 1 + film[i] : 1) * weights_.unit()[i];
-        const float shift = (film ? film[L * C + i] : 0) * weights_.unit()[i];
-        aim(net_.layer[l], c, scale, scale * weights_.tapsBias()[i] + shift, samples);
+    const float perSample = samples ? 1 / static_cast<float>(samples) : 0;
+    for (int l = 0; l < L; l++) {
+      Layer& layer = net_.layer[l];
+      const float *unit = weights_.unit() + l * C, *bias = weights_.tapsBias() + l * C;
+      const float *scale = film + l * C, *shift = scale + L * C;
+      restate(layer, static_cast<float>(net_.rampStep));
+      for (int c = 0; c < C; c++) {
+        const float gamma = (1 + scale[c]) * unit[c];
+        layer.gammaStep[c] = (gamma - layer.gamma[c]) * perSample;
+        layer.gamma[c] = gamma;
       }
+      for (int c = 0; c < C; c++) {  // apart from the above, for GCC to see that they are vectors
+        const float beta = layer.gamma[c] * bias[c] + shift[c] * unit[c];
+        layer.betaStep[c] = (beta - layer.beta[c]) * perSample;
+        layer.beta[c] = beta;
+      }
+      layer.anchor = static_cast<float>(samples);
+      restate(layer, anchor(layer, static_cast<float>(samples)));
+      weights_.fold(layer);
+    }
     net_.rampStep = 0;
     net_.rampLength = samples;
-    if (samples == 0) weights_.foldTaps();
   }
 
   // How many of the next n samples can be played at once. [audio-thread]
@@ -97,12 +111,13 @@ class WaveNet {
  private:
   void place(Memory& memory, const Architecture& shape, const std::vector<Film::Size>& film, bool compact) {
     weights_.place(memory, shape, compact);
-    film_.place(memory, film, weights_.compact());
+    film_.place(memory, film, 2 * static_cast<std::size_t>(shape.layers) * shape.channels, weights_.compact());
     const std::size_t block = static_cast<std::size_t>(kMaxBlock) * shape.channels;
     const bool plain = weights_.layout() == Layout::anyShape;
     net_.line = memory.take<float>(Part::scratch, plain ? kMaxChannels : (weights_.layout() == Layout::columns16 ? 3 : 7) * block);
     net_.activations = memory.take<float>(Part::scratch, plain ? kMaxChannels : block);
     net_.headSum = memory.take<float>(Part::scratch, block);
+    net_.moved = memory.take<float>(Part::scratch, kMaxBlock);
   }
 
   void choose() {
@@ -113,31 +128,42 @@ class WaveNet {
                                         : kernels_.anyShape;
   }
 
-  // Sets one channel's course to gamma and beta.
-  void aim(Layer& layer, int c, float gamma, float beta, int samples) noexcept {
-    const float played = static_cast<float>(net_.rampStep);
-    const float gammaNow = samples ? layer.gamma[c] + layer.gammaStep[c] * played : gamma;
-    const float betaNow = samples ? layer.beta[c] + layer.betaStep[c] * played : beta;
-    const float perSample = samples ? 1 / static_cast<float>(samples) : 0;
-    layer.gamma[c] = gammaNow;
-    layer.beta[c] = betaNow;
-    layer.gammaStep[c] = (gamma - gammaNow) * perSample;
-    layer.betaStep[c] = (beta - betaNow) * perSample;
-    if (!layer.glide) return;
-    layer.glide[c] = gammaNow;
-    layer.glide[net_.shape.channels + c] = betaNow;
+  // States gamma and beta for another sample of the ramp.
+  void restate(Layer& layer, float sample) const noexcept {
+    const float moved = sample - layer.anchor;
+    for (int c = 0; moved != 0 && c < net_.shape.channels; c++) {
+      layer.gamma[c] += layer.gammaStep[c] * moved;
+      layer.beta[c] += layer.betaStep[c] * moved;
+    }
+    layer.anchor = sample;
+  }
+
+  // The sample of a ramp that a layer's taps are folded for: its end, where they will rest, unless a gamma is
+  // nearly 0 there. The kernels divide by it (layers.h), and an error of rounding grows by what gamma changes
+  // over what it is: 32 times at most, for each of 16 channels can be too near to 0 at one of 17 samples only.
+  float anchor(const Layer& layer, float samples) const noexcept {
+    constexpr int kParts = 16;
+    for (int part = kParts; part > 0; part--) {
+      const float sample = samples * static_cast<float>(part) / kParts, moved = sample - layer.anchor;
+      int close = 0;
+      for (int c = 0; c < net_.shape.channels; c++)
+        close += std::abs(layer.gammaStep[c]) * samples > 2 * kParts * std::abs(layer.gamma[c] + layer.gammaStep[c] * moved);
+      if (close == 0) return sample;
+    }
+    return 0;
   }
 
   void finishRamp() noexcept {
-    for (int l = 0; l < net_.shape.layers; l++)
-      for (int c = 0; c < net_.shape.channels; c++) {
-        Layer& layer = net_.layer[l];
-        layer.gamma[c] += layer.gammaStep[c] * net_.rampLength;
-        layer.beta[c] += layer.betaStep[c] * net_.rampLength;
-        layer.gammaStep[c] = layer.betaStep[c] = 0;
-      }
+    for (int l = 0; l < net_.shape.layers; l++) {
+      Layer& layer = net_.layer[l];
+      const bool folded = layer.anchor == static_cast<float>(net_.rampLength);
+      restate(layer, static_cast<float>(net_.rampLength));
+      std::fill(layer.gammaStep, layer.gammaStep + net_.shape.channels, 0.0f);
+      std::fill(layer.betaStep, layer.betaStep + net_.shape.channels, 0.0f);
+      layer.anchor = 0;
+      if (!folded) weights_.fold(layer);
+    }
     net_.rampStep = net_.rampLength = 0;
-    weights_.foldTaps();
   }
 
   const Kernels& kernels_;

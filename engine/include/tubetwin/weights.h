@@ -44,7 +44,7 @@ class Weights {
     mix_ = memory.take<float>(Part::weights, L * mixSize());
     for (float** values : {&tapsBias_, &unit_, &mixBias_, &head_, &gamma_, &beta_, &gammaStep_, &betaStep_})
       *values = memory.take<float>(Part::weights, L * C);
-    glide_ = memory.take<float>(Part::weights, layout_ == Layout::columns16 ? 2 * L * C : 0);
+    for (float** values : {&rise_, &shift_}) *values = memory.take<float>(Part::weights, folded() ? L * C : 0);
     alpha_ = memory.take<float>(Part::weights, folded() ? 0 : L * C);
   }
 
@@ -77,8 +77,8 @@ class Weights {
       layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0,
                halved(l) ? nullptr : history, halved(l) ? halves : nullptr,
                taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
-               gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
-               layout_ == Layout::columns16 ? glide_ + 2 * at : nullptr,
+               0, gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
+               folded() ? rise_ + at : nullptr, folded() ? shift_ + at : nullptr,
                folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
       if (halved(l))
         halves += this->history(l) * C;
@@ -87,19 +87,24 @@ class Weights {
     }
   }
 
-  // FiLM's scale goes into the taps, so that it costs nothing while no knob moves. [audio-thread]
-  void foldTaps() noexcept {
+  // FiLM's scale goes into the taps, so that it costs nothing while no knob moves, and little while one
+  // does. [audio-thread]
+  void fold(const Layer& layer) const noexcept {
     if (!folded()) return;
     const int C = shape_.channels;
-    for (int l = 0; l < shape_.layers; l++)
-      for (int j = 0; j < shape_.kernelSize; j++) {
-        const Layer& layer = layers_[l];
-        const int at = j * C * (shape_.dense ? C : 1);
-        if (shape_.dense)
-          for (int i = 0; i < C * C; i++) layer.still[at + i] = layer.taps[at + i] * layer.gamma[i / C];
-        else
-          for (int c = 0; c < C; c++) layer.still[at + c] = layer.taps[at + c] * layer.gamma[c];
-      }
+    const float* taps = layer.taps;
+    float* still = layer.still;
+    for (int j = 0; j < shape_.kernelSize; j++)
+      if (shape_.dense)
+        for (int c = 0; c < C; c++, still += C, taps += C)
+          for (int i = 0; i < C; i++) still[i] = taps[i] * layer.gamma[c];
+      else
+        for (int c = 0; c < C; c++) *still++ = *taps++ * layer.gamma[c];
+    for (int c = 0; c < C; c++) {
+      const float gamma = layer.gamma[c];  // where it is 0, so is its step
+      layer.rise[c] = layer.gammaStep[c] * gamma / std::max(gamma * gamma, 1e-30f);
+      layer.shift[c] = layer.betaStep[c] - layer.rise[c] * layer.beta[c];
+    }
   }
 
   Layout layout() const { return layout_; }
@@ -155,7 +160,7 @@ class Weights {
   float *histories_ = nullptr, *lift_ = nullptr, *liftBias_ = nullptr;
   float *taps_ = nullptr, *still_ = nullptr, *tapsBias_ = nullptr;
   float *unit_ = nullptr, *alpha_ = nullptr, *mix_ = nullptr, *mixBias_ = nullptr, *head_ = nullptr;
-  float *gamma_ = nullptr, *beta_ = nullptr, *gammaStep_ = nullptr, *betaStep_ = nullptr, *glide_ = nullptr;
+  float *gamma_ = nullptr, *beta_ = nullptr, *gammaStep_ = nullptr, *betaStep_ = nullptr, *rise_ = nullptr, *shift_ = nullptr;
 };
 
 }  // namespace tubetwin
