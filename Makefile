@@ -137,7 +137,7 @@ judge: setup  ## judge the bundled twins: reports and pages in build/twins (ten 
 	  $(VENV)/bin/tubetwin report $$name.json -o $$name.html || exit 2; done
 
 thorough: setup  ## the whole counts of rigs and faults through the checks (hours)
-	@TUBETWIN_THOROUGH=1 $(PYTHON) -m pytest -q tests/test_checks.py
+	@TUBETWIN_THOROUGH=1 $(PYTHON) -m pytest -q tests/test_checks.py tests/test_inspection.py
 
 clean:  ## remove what was built
 	rm -rf build demo $(VENV)

@@ -12,7 +12,7 @@ import pytest
 from fake_interface import Interface, any_interface, replace
 from tubetwin import amp, audio, guitar, passages, reamp
 from tubetwin.alignment import Alignment, align
-from tubetwin.checks import MENDS, REFUSED, Heard, clipped, judge, listen
+from tubetwin.checks import MENDS, REFUSED, STEP_SAMPLES, Heard, clipped, judge, listen
 from tubetwin.reamp import Play
 
 RATE_HZ = 48000
@@ -61,6 +61,7 @@ def test_lag_drift_polarity_and_gain_of_any_rig_are_recovered(seed: int) -> None
     assert found.lag_samples - bare.lag_samples == pytest.approx(true_lag, abs=0.05)
     assert found.drift_ppm == pytest.approx(rig.drift_ppm, abs=0.5)
     assert found.polarity == rig.polarity * bare.polarity
+    assert abs(found.step[0]) < STEP_SAMPLES  # another clock is no dropout
     # an overload of the converter apart, hum and noise add less than a thousandth
     assert found.gain == pytest.approx(rig.gain * bare.gain, rel=0.02)
 

@@ -1,6 +1,10 @@
-"""A session's takes are judged by each other, and the bad ones are taken out but not lost."""
+"""A session's takes are judged by each other, and the bad ones are taken out but not lost.
+
+`make thorough` sets TUBETWIN_THOROUGH=1 and tries each fault on 20 sessions; otherwise on one.
+"""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,7 @@ from tubetwin.session import Session, Take
 RATE_HZ = 16000
 LENGTH = 2 * RATE_HZ
 PANEL = (Knob("Volume"), Knob("Tone"))
+SEEDS = range(20 if os.environ.get("TUBETWIN_THOROUGH") else 1)
 
 
 def amp(di: np.ndarray, volume: float, tone: float) -> np.ndarray:
@@ -24,9 +29,15 @@ def amp(di: np.ndarray, volume: float, tone: float) -> np.ndarray:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
+def seed() -> int:
+    """Of the session; a test may ask for others."""
+    return 0
+
+
+@pytest.fixture
+def session(tmp_path: Path, seed: int) -> Session:
     """Eight takes, one of them done again, with some hiss."""
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(4 + seed)
     colour = lfilter([1], [1, -0.7], rng.standard_normal(8 * LENGTH))
     di = (0.1 * colour).astype(np.float32)
     splits = ["train"] * 5 + ["validation", "test", "train"]
@@ -47,8 +58,10 @@ def session(tmp_path: Path) -> Session:
     return session
 
 
-def edit(session: Session, index: int, change: str) -> str:
-    """Spoil one take. Returns its file."""
+def edit(session: Session, seed: int, change: str) -> str:
+    """Spoil one take, any but those of one setting. Returns its file."""
+    rng = np.random.default_rng([seed, 1])
+    index = int(rng.integers(1, 5))  # of five to train on: each split keeps one
     take = session.takes[index]
     path = session.folder / take.file
     sound = session.recording(take)
@@ -59,9 +72,9 @@ def edit(session: Session, index: int, change: str) -> str:
     else:
         spoilt = {
             "upside down": -sound,
-            "late": moved(sound, -6.0, 0.0, 0.0, LENGTH),
+            "late": moved(sound, rng.choice([-1, 1]) * rng.uniform(4, 60), 0.0, 0.0, LENGTH),
             "double": session.recording(session.takes[index - 1]),
-            "cut off": sound[: LENGTH // 2],
+            "cut off": sound[: round(rng.uniform(0.3, 0.85) * LENGTH)],
         }[change]
         audio.write(path, spoilt, RATE_HZ)
     return take.file
@@ -85,11 +98,12 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_bad_take_is_named_and_set_aside(
-    session: Session, change: str, capsys: pytest.CaptureFixture[str]
+    session: Session, seed: int, change: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = edit(session, 3, change)
+    file = edit(session, seed, change)
     assert cli.main(["check", str(session.folder), "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["refused"] == [file]
@@ -106,13 +120,15 @@ def test_a_bad_take_is_named_and_set_aside(
     assert cli.main(["check", str(session.folder)]) == 0
 
 
-def test_an_amp_that_does_not_repeat_itself_is_named(session: Session) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_amp_that_does_not_repeat_itself_is_named(session: Session, seed: int) -> None:
     take = session.takes[8]
     sound = session.recording(take)
-    audio.write(session.folder / take.file, 1.2 * sound, RATE_HZ)
+    gain = 1.2 + 0.02 * seed
+    audio.write(session.folder / take.file, gain * sound, RATE_HZ)
     report = inspection.inspect(session.folder)
-    assert [f.kind for f in report.findings] == ["unsteady"]
-    assert report.floor_esr == pytest.approx(0.04, rel=0.05)
+    assert [(f.kind, f.take) for f in report.findings] == [("unsteady", take.file)]
+    assert report.floor_esr == pytest.approx((gain - 1) ** 2, rel=0.05)
     assert not report.refused
 
 

@@ -314,7 +314,7 @@ def align(
     centre = start + len(x) / 2
     if len(x) < 64 or not x.any() or not y.any():
         return Alignment(lag, 0.0, np.inf, polarity, 0.0, clarity, 0.0, centre, np.zeros((2, 0)))
-    gain, slope, doubt = np.sqrt(_energy(y) / _energy(x)), 0.0, np.inf
+    gain, slope, doubt, clear = np.sqrt(_energy(y) / _energy(x)), 0.0, np.inf, clarity
     for again in range(ROUNDS):
         if again:  # a drifting peak is blurred: look at what is left when it is straightened
             straight = moved(recording, lag, slope, centre, len(di))
@@ -327,12 +327,13 @@ def align(
             y = moved(recording, lag, slope, centre, len(di))[start : start + len(x)]
         model = predicted(x, response(x, y)[0])
         at, rests = _stretches(model, y, sample_rate_hz)
-        if not again:
-            stretches = np.stack([start + at, round(lag) + rests])
-            clear = clarity
+        clear = max(clear, clarity)
+        # Of the last round: a drift blurs the first one's model, and its lags jump by themselves.
+        laid = lag if again else round(lag)
+        stretches = np.stack([start + at, laid + slope * (start + at - centre) + rests])
         more, doubt, value = _fit(at, rests)
         middle = at.mean() + start if len(at) else centre
-        if marks and abs(_step(stretches)[0]) < STEP_SPREAD:
+        if marks and abs(_step(np.stack([at, rests]))[0]) < STEP_SPREAD:
             straight = moved(recording, lag, slope, centre, len(di))
             more, doubt = _between_marks(straight, marks, sample_rate_hz) or (more, doubt)
         if abs(more) * len(x) < STEADY_SAMPLES or abs(more) < 4 * doubt:
@@ -344,7 +345,7 @@ def align(
         drift_doubt_ppm=1e6 * doubt,
         polarity=polarity,
         gain=float(gain),
-        clarity=max(clear, clarity),
+        clarity=clear,
         explained=max(0.0, 1 - _energy(y - model) / _energy(y)),
         centre_samples=centre,
         stretches=stretches,

@@ -150,11 +150,9 @@ def choose_splits(sources: Sequence[Source], knobs: Sequence[Knob]) -> list[str]
     if len(inside) < tests + validations:
         inside = settings[1:-1] if len(settings) > 3 else settings[1:]
     wanted = min(tests + validations, len(inside))
-    held = [inside[round(i)] for i in np.linspace(0, len(inside) - 1, wanted + 2)[1:-1]]
-    held = list(dict.fromkeys(held)) or inside[:2]
-    if len(held) < 2:
-        held = [*held, *[v for v in reversed(settings) if v not in held][:1]]
-    verdict = {v: "validation" if i % 2 else "test" for i, v in enumerate(held)}
+    # Each in the middle of its own share: two neighbours held out would leave a hole of both.
+    held = [inside[int((i + 0.5) * len(inside) / wanted)] for i in range(wanted)]
+    verdict = {v: "test" if (len(held) - i) % 2 else "validation" for i, v in enumerate(held)}
     return [verdict.get(v, "train") for v in values]
 
 

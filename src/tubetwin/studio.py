@@ -183,13 +183,12 @@ class Evening:
 
     def _note(self, a: Alignment, how: str) -> None:
         """Append to the log of sittings."""
-        path = self.folder / SITTINGS
-        sittings: list[Any] = json.loads(path.read_text("utf-8")) if path.is_file() else []
+        sittings = self._sittings()
         sittings.append(
             {
                 "began": datetime.now(UTC).isoformat(timespec="seconds"),
                 "measured_by": how,
-                "latency_samples": a.lag_at(0),
+                "latency_samples": self.reference,
                 "drift_ppm": a.drift_ppm,
                 "polarity": a.polarity,
                 "gain_db": audio.db(a.gain),
@@ -197,8 +196,12 @@ class Evening:
                 "input_dbu": self.wishes.input_dbu,
             }
         )
-        with replacing(path) as temporary:
+        with replacing(self.folder / SITTINGS) as temporary:
             temporary.write_text(json.dumps(sittings, indent=1), "utf-8")
+
+    def _sittings(self) -> list[Any]:
+        path = self.folder / SITTINGS
+        return list(json.loads(path.read_text("utf-8"))) if path.is_file() else []
 
     # ---- take by take
 
@@ -270,7 +273,7 @@ class Evening:
     def _laid(self, a: Alignment, file: str) -> tuple[Alignment, list[Finding]]:
         """A take laid by the card's latency, and whether that has changed since it was measured."""
         if self.reference is None:
-            self.reference = a.lag_at(0)
+            self.reference = self._kept_latency(a.lag_at(0))
             self._note(a, "first take")
         off = a.lag_at(0) - self.reference
         found = []
@@ -279,6 +282,11 @@ class Evening:
             found = [Finding("latency", DOUBTFUL, file, what)]
             off -= round(off)
         return replace(a, lag_samples=a.lag_samples - off), found
+
+    def _kept_latency(self, now: float) -> float:
+        """The last sitting's, if the card kept it: this take's lag has its knobs' phase in it."""
+        earlier = [sitting["latency_samples"] for sitting in self._sittings()]
+        return earlier[-1] if earlier and abs(now - earlier[-1]) <= PHASE_SAMPLES else now
 
     def _keep(self, take: Take, play: Play, rolled: Rolled, a: Alignment) -> None:
         rate = self.plan.sample_rate_hz
@@ -328,14 +336,13 @@ class Evening:
             levels=self.wishes.levels or self._earlier_levels(),
             latency_samples=round(self.reference or 0),
         )
-        session.save()
+        # First: killed behind both, it is a session; between them, the same command saves it again.
         (self.folder / capture.PARTIAL).unlink(missing_ok=True)
+        session.save()
         self._say(f"{self.folder} is a session: {len(there)} takes. Next: tubetwin check")
 
     def _earlier_levels(self) -> dict[str, float] | None:
-        path = self.folder / SITTINGS
-        sittings = json.loads(path.read_text("utf-8")) if path.is_file() else []
-        for sitting in reversed(sittings):
+        for sitting in reversed(self._sittings()):
             earlier = Wishes(False, sitting["output_dbu"], sitting["input_dbu"])
             if earlier.levels:
                 return earlier.levels

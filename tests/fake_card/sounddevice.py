@@ -5,11 +5,13 @@ thread calls the callback block after block, as fast as the machine can. What is
 the reference amp (or a cable), the fake interface's faults, and back in, late.
 
 The folder FAKE_CARD holds rig.json: latency_samples, gain, noise, hum, amp (false: a cable), and
-knobs.json: the setting, as a hand left it; `fault` and `fault_once` for the next take only.
+knobs.json: the setting, as a hand left it; fault.json: what goes wrong in the next take
+only.
 """
 
 import json
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -70,6 +72,8 @@ class Rig:
         heard, self.queue = self.queue[: len(out)], self.queue[len(out) :]
         t = (self.at + np.arange(len(out))) / RATE_HZ
         self.at += len(out)
+        if self.fault.get("kind") == "killed" and self.at > RATE_HZ:
+            os.kill(os.getpid(), signal.SIGKILL)
         heard = heard + self.rig.get("noise", 1e-5) * self.rng.standard_normal(len(out))
         heard += self.rig.get("hum", 1e-4) * np.sin(2 * np.pi * 50 * t)
         heard = np.clip(self.rig.get("gain", 1.0) * self.fault.get("gain", 1.0) * heard, -1, 1)
