@@ -27,6 +27,7 @@ STRETCH_SECONDS = 0.75  # in which the lag is measured again
 LOUD = 0.1  # stretches with less than so much of the typical RMS have no say
 STEP_SPREAD = 1.5  # samples by which neighbouring stretches may differ and still agree
 ROUNDS = 4  # of straightening a drift and looking again
+CLOCKS = 150e-6  # by which two crystals may differ, and some
 STEADY_SAMPLES = 0.02  # a drift over the whole take that is not worth another round
 MARK_DOUBT = 0.03  # samples by which two marks' distance may be mistaken, as measured
 WANDER_SAMPLES = 4096  # how far a lag may move within one take
@@ -328,12 +329,14 @@ def align(
         model = predicted(x, response(x, y)[0])
         at, rests = _stretches(model, y, sample_rate_hz)
         clear = max(clear, clarity)
-        # Of the last round: a drift blurs the first one's model, and its lags jump by themselves.
-        laid = lag if again else round(lag)
-        stretches = np.stack([start + at, laid + slope * (start + at - centre) + rests])
+        # Of the last round, as a drift blurs the first one's model and its lags jump by themselves;
+        # but a slope that is no clock's comes from a gap, and straightening by it would hide it.
+        if not again or abs(slope) < CLOCKS:
+            laid = lag if again else round(lag)
+            stretches = np.stack([start + at, laid + slope * (start + at - centre) + rests])
         more, doubt, value = _fit(at, rests)
         middle = at.mean() + start if len(at) else centre
-        if marks and abs(_step(np.stack([at, rests]))[0]) < STEP_SPREAD:
+        if marks and abs(_step(stretches)[0]) < STEP_SPREAD:
             straight = moved(recording, lag, slope, centre, len(di))
             more, doubt = _between_marks(straight, marks, sample_rate_hz) or (more, doubt)
         if abs(more) * len(x) < STEADY_SAMPLES or abs(more) < 4 * doubt:
