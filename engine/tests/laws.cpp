@@ -56,21 +56,49 @@ TEST(every_instruction_set_agrees) {
 }
 
 // A fourth tap that hears nothing changes nothing, but kernel size 4 has no kernel but the plain one.
+static Twin withFourTaps(const Twin& twin) {
+  Twin longer = twin;
+  longer.architecture.kernelSize = 4;
+  longer.taps.clear();
+  const std::size_t layer = twin.taps.size() / twin.architecture.layers;
+  for (auto taps = twin.taps.begin(); taps != twin.taps.end(); taps += layer) {
+    longer.taps.insert(longer.taps.end(), layer / 3, 0.0f);
+    longer.taps.insert(longer.taps.end(), taps, taps + layer);
+  }
+  return longer;
+}
+
 TEST(the_fast_paths_compute_the_plain_equation) {
   for (const Architecture& shape : {made::standard(), made::lite(), made::nano()}) {
     const Twin twin = made::twin(shape);
-    Twin longer = twin;
-    longer.architecture.kernelSize = 4;
-    longer.taps.clear();
-    const std::size_t layer = twin.taps.size() / shape.layers;
-    for (auto taps = twin.taps.begin(); taps != twin.taps.end(); taps += layer) {
-      longer.taps.insert(longer.taps.end(), layer / 3, 0.0f);
-      longer.taps.insert(longer.taps.end(), taps, taps + layer);
-    }
-    Player fast(twin, chosenKernels()), plain(longer, chosenKernels());
+    Player fast(twin, chosenKernels()), plain(withFourTaps(twin), chosenKernels());
     const Sound di = made::di(7000);
     CHECK(furthest(play(fast, di, 64), play(plain, di, 64)) < 1e-5);
   }
+}
+
+// The fast ones divide by gamma: here it also passes through 0, stays there, and ends near it.
+TEST(the_fast_paths_compute_the_plain_equation_while_knobs_turn) {
+  for (const float wild : {1.0f, 3.0f})
+    for (const Architecture& shape : {made::standard(), made::lite(), made::nano()}) {
+      Twin twin = made::twin(shape);
+      auto& last = twin.film.back();
+      const std::size_t scales = last.bias.size() / 2, columns = last.weight.size() / last.bias.size();
+      for (std::size_t i = 0; i < scales * columns; i++) last.weight[i] *= i / columns % 5 ? wild : 0;
+      for (std::size_t r = 0; wild > 1 && r < scales; r += 5) last.bias[r] = -1;
+      for (const Kernels* kernels : kernelsHere()) {
+        Player fast(twin, *kernels), plain(withFourTaps(twin), *kernels);
+        float louder = 1;
+        for (int turn = 0; turn < 40; turn++) {  // some glides end, some are turned elsewhere on their way
+          const Sound di = made::di(turn % 3 ? 500 : 1500);
+          for (Player* player : {&fast, &plain})
+            for (int knob = 0; knob < 4; knob++) player->setKnob(knob, static_cast<float>((turn * 7 + knob * 3) % 11) / 10);
+          const Sound a = play(fast, di, 64), b = play(plain, di, 64);
+          for (const float sample : b) louder = std::max(louder, std::abs(sample));
+          CHECK(furthest(a, b) < 1e-5 * louder);
+        }
+      }
+    }
 }
 
 TEST(reset_forgets_everything) {
