@@ -118,3 +118,16 @@ TEST(a_turned_knob_sounds_like_the_quasi_static_amp) {
       CHECK(roughest(jump, kStart, kEnd) > 10 * roughest(glide, kStart, kEnd));
     }
 }
+
+TEST(film_bends_as_tanh_does) {
+  for (const Kernels* kernels : kernelsHere())
+    for (const int count : {1, 7, 16, 64}) {
+      std::vector<float> values(64);
+      for (float scale = 1e-4f; scale < 1e9f; scale *= 3) {
+        for (int i = 0; i < count; i++) values[i] = scale * (static_cast<float>(i) - static_cast<float>(count) / 3);
+        const std::vector<float> before = values;
+        kernels->bend(values.data(), count);
+        for (int i = 0; i < count; i++) CHECK(std::abs(values[i] - std::tanh(before[i])) < 3e-7f);
+      }
+    }
+}

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "tubetwin/memory.h"
@@ -44,7 +43,7 @@ class Film {
       if (layers_) layers_[i] = {sizes[i], weight, half, bias};
       widest = std::max(widest, std::max(rows, columns));
     }
-    for (float*& values : values_) values = memory.take<float>(Part::scratch, widest);
+    for (float*& values : values_) values = memory.take<float>(Part::scratch, (widest + 15) / 16 * 16);
   }
 
   // [main-thread]
@@ -72,8 +71,7 @@ class Film {
         kernels.affineHalf(out, layer.half, layer.bias, in, layer.size.rows, layer.size.columns);
       else
         kernels.affine(out, layer.weight, layer.bias, in, layer.size.rows, layer.size.columns);
-      if (i + 1 < count_)
-        for (int r = 0; r < layer.size.rows; r++) out[r] = std::tanh(out[r]);
+      if (i + 1 < count_) kernels.bend(out, layer.size.rows);
       std::swap(in, out);
     }
     return in;

@@ -7,6 +7,7 @@
 #include "tubetwin/fir.h"
 #include "tubetwin/plain.h"
 #include "tubetwin/rows.h"
+#include "tubetwin/turning.h"
 
 #define TUBETWIN_TEXT_(x) #x
 #define TUBETWIN_TEXT(x) TUBETWIN_TEXT_(x)
@@ -23,8 +24,8 @@ inline constexpr decltype(Kernels::halve) kHalve = nullptr;
 #endif
 
 inline constexpr Kernels kNativeKernels = {
-    TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, affine<float>, kAffineHalf, kHalve, fir, dot,
-    transform, transformBack, multiplyAdd,
+    TUBETWIN_TEXT(TUBETWIN_ISA), playColumns16, playRows<4>, playRows<8>, playAnyShape, turn, rest,
+    affine<float>, kAffineHalf, kHalve, bend, fir, dot, transform, transformBack, multiplyAdd,
 };
 
 }  // namespace TUBETWIN_ISA

@@ -35,7 +35,9 @@ struct Layer {
 
   const float* taps;  // (n, C) or (n, C out, C in), as trained
   float* still;       // the taps times gamma; not in plain.h
-  float anchor;       // the sample of the ramp that gamma and beta are stated for: see WaveNet::anchor
+  const float* unit;  // (C) what gamma and beta are counted in: see weights.h
+  const float* tapsBias;
+  float anchor;       // the sample of the ramp that gamma and beta are stated for: see turning.h
   float* gamma;       // (C) FiLM's scale
   float* beta;        // (C) FiLM's shift, with the taps' bias in it
   float* gammaStep;   // (C) what a ramp adds per sample; zero when no knob moves
@@ -88,6 +90,10 @@ struct Kernels {
   // The network: one function for each shape that has a fast path, and one for all the others.
   PlayFunction columns16, rows4, rows8, anyShape;
 
+  // A turned knob: see turning.h.
+  void (*turn)(Network&, const float* film, int samples);
+  void (*rest)(Network&);
+
   // out (rows) = bias + weight (columns, rows) * in (columns).
   void (*affine)(float* out, const float* weight, const float* bias, const float* in, int rows,
                  int columns);
@@ -95,6 +101,9 @@ struct Kernels {
   // The same with `weight` in halves, and from floats to halves; null where the machine has none.
   void (*affineHalf)(float* out, const Half* weight, const float* bias, const float* in, int rows, int columns);
   void (*halve)(Half* to, const float* from, int count);
+
+  // In place, values = tanh(values); there is room for whole vectors.
+  void (*bend)(float* values, int count);
 
   // out[t] = sum over k of taps[k] * in[t - k], t < n <= kMaxBlock.
   void (*fir)(float* out, const float* in, const float* taps, int count, int n);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "tubetwin/film.h"
 #include "tubetwin/memory.h"
@@ -54,36 +53,14 @@ class WaveNet {
     net_.settling = true;  // every history becomes the column that its layer is about to hear
     play_(net_, &silence, &level, 1);
     net_.settling = false;
+    for (int l = 0; l < net_.shape.layers; l++) net_.layer[l].oldest = 0;  // blocks of 2^n end where the rings do
     return level;
   }
 
   // Lets FiLM reach what the knobs (normalised) ask for, in a straight line of `samples`; 0: at
   // once. A move under way turns off from where it is. [audio-thread]
   void moveKnobs(const float* knobs, int samples) noexcept {
-    const float* film = film_(knobs, kernels_);
-    const int L = net_.shape.layers, C = net_.shape.channels;
-    const float perSample = samples ? 1 / static_cast<float>(samples) : 0;
-    for (int l = 0; l < L; l++) {
-      Layer& layer = net_.layer[l];
-      const float *unit = weights_.unit() + l * C, *bias = weights_.tapsBias() + l * C;
-      const float *scale = film + l * C, *shift = scale + L * C;
-      restate(layer, static_cast<float>(net_.rampStep));
-      for (int c = 0; c < C; c++) {
-        const float gamma = (1 + scale[c]) * unit[c];
-        layer.gammaStep[c] = (gamma - layer.gamma[c]) * perSample;
-        layer.gamma[c] = gamma;
-      }
-      for (int c = 0; c < C; c++) {  // apart from the above, for GCC to see that they are vectors
-        const float beta = layer.gamma[c] * bias[c] + shift[c] * unit[c];
-        layer.betaStep[c] = (beta - layer.beta[c]) * perSample;
-        layer.beta[c] = beta;
-      }
-      layer.anchor = static_cast<float>(samples);
-      restate(layer, anchor(layer, static_cast<float>(samples)));
-      weights_.fold(layer);
-    }
-    net_.rampStep = 0;
-    net_.rampLength = samples;
+    kernels_.turn(net_, film_(knobs, kernels_), samples);
   }
 
   // How many of the next n samples can be played at once. [audio-thread]
@@ -97,7 +74,7 @@ class WaveNet {
     play_(net_, in, out, n);
     if (net_.rampStep == net_.rampLength) return;
     net_.rampStep += n;
-    if (net_.rampStep == net_.rampLength) finishRamp();
+    if (net_.rampStep == net_.rampLength) kernels_.rest(net_);
   }
 
   const Architecture& shape() const { return net_.shape; }
@@ -126,44 +103,6 @@ class WaveNet {
             : layout == Layout::rows4   ? kernels_.rows4
             : layout == Layout::rows8   ? kernels_.rows8
                                         : kernels_.anyShape;
-  }
-
-  // States gamma and beta for another sample of the ramp.
-  void restate(Layer& layer, float sample) const noexcept {
-    const float moved = sample - layer.anchor;
-    for (int c = 0; moved != 0 && c < net_.shape.channels; c++) {
-      layer.gamma[c] += layer.gammaStep[c] * moved;
-      layer.beta[c] += layer.betaStep[c] * moved;
-    }
-    layer.anchor = sample;
-  }
-
-  // The sample of a ramp that a layer's taps are folded for: its end, where they will rest, unless a gamma is
-  // nearly 0 there. The kernels divide by it (layers.h), and an error of rounding grows by what gamma changes
-  // over what it is: 32 times at most, for each of 16 channels can be too near to 0 at one of 17 samples only.
-  float anchor(const Layer& layer, float samples) const noexcept {
-    constexpr int kParts = 16;
-    for (int part = kParts; part > 0; part--) {
-      const float sample = samples * static_cast<float>(part) / kParts, moved = sample - layer.anchor;
-      int close = 0;
-      for (int c = 0; c < net_.shape.channels; c++)
-        close += std::abs(layer.gammaStep[c]) * samples > 2 * kParts * std::abs(layer.gamma[c] + layer.gammaStep[c] * moved);
-      if (close == 0) return sample;
-    }
-    return 0;
-  }
-
-  void finishRamp() noexcept {
-    for (int l = 0; l < net_.shape.layers; l++) {
-      Layer& layer = net_.layer[l];
-      const bool folded = layer.anchor == static_cast<float>(net_.rampLength);
-      restate(layer, static_cast<float>(net_.rampLength));
-      std::fill(layer.gammaStep, layer.gammaStep + net_.shape.channels, 0.0f);
-      std::fill(layer.betaStep, layer.betaStep + net_.shape.channels, 0.0f);
-      layer.anchor = 0;
-      if (!folded) weights_.fold(layer);
-    }
-    net_.rampStep = net_.rampLength = 0;
   }
 
   const Kernels& kernels_;

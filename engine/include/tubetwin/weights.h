@@ -76,7 +76,7 @@ class Weights {
       const std::size_t at = l * C;
       layer = {shape_.dilations[l], static_cast<int>(this->history(l)), 0,
                halved(l) ? nullptr : history, halved(l) ? halves : nullptr,
-               taps_ + l * taps, folded() ? still_ + l * taps : nullptr,
+               taps_ + l * taps, folded() ? still_ + l * taps : nullptr, unit_ + at, tapsBias_ + at,
                0, gamma_ + at, beta_ + at, gammaStep_ + at, betaStep_ + at,
                folded() ? rise_ + at : nullptr, folded() ? shift_ + at : nullptr,
                folded() ? nullptr : alpha_ + at, mix_ + l * mixSize(), mixBias_ + at, head_ + at};
@@ -87,31 +87,8 @@ class Weights {
     }
   }
 
-  // FiLM's scale goes into the taps, so that it costs nothing while no knob moves, and little while one
-  // does. [audio-thread]
-  void fold(const Layer& layer) const noexcept {
-    if (!folded()) return;
-    const int C = shape_.channels;
-    const float* taps = layer.taps;
-    float* still = layer.still;
-    for (int j = 0; j < shape_.kernelSize; j++)
-      if (shape_.dense)
-        for (int c = 0; c < C; c++, still += C, taps += C)
-          for (int i = 0; i < C; i++) still[i] = taps[i] * layer.gamma[c];
-      else
-        for (int c = 0; c < C; c++) *still++ = *taps++ * layer.gamma[c];
-    for (int c = 0; c < C; c++) {
-      const float gamma = layer.gamma[c];  // where it is 0, so is its step
-      layer.rise[c] = layer.gammaStep[c] * gamma / std::max(gamma * gamma, 1e-30f);
-      layer.shift[c] = layer.betaStep[c] - layer.rise[c] * layer.beta[c];
-    }
-  }
-
   Layout layout() const { return layout_; }
   bool compact() const { return compact_; }
-  // What FiLM's gamma and beta are counted in: (layers, channels).
-  const float* unit() const { return unit_; }
-  const float* tapsBias() const { return tapsBias_; }
 
  private:
   static constexpr double kPi = 3.14159265358979323846;
