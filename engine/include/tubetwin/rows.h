@@ -87,39 +87,67 @@ TUBETWIN_INLINE void unroll(float* to, const float* ring, int length, int start,
   copyRow(to + first, ring, count - first);
 }
 
+// All rows of a short history, whose length the compiler knows: finding it out takes longer than copying.
+template <int kCount>
+TUBETWIN_INLINE void copyRowsOf(float* to, int toStride, const float* from, int fromStride, int channels) {
+  for (int c = 0; c < channels; c++, to += toStride, from += fromStride)
+    if constexpr (kCount < kLanes)
+      memcpy(to, from, sizeof(float) * kCount);
+    else
+      for (int t = 0; t < kCount; t += kLanes) store(to + t, load(from + t));
+}
+
+inline void copyRows(float* to, int toStride, const float* from, int fromStride, int channels, int count) {
+  switch (count) {
+    case 2: return copyRowsOf<2>(to, toStride, from, fromStride, channels);
+    case 4: return copyRowsOf<4>(to, toStride, from, fromStride, channels);
+    case 8: return copyRowsOf<8>(to, toStride, from, fromStride, channels);
+    case 16: return copyRowsOf<16>(to, toStride, from, fromStride, channels);
+    case 32: return copyRowsOf<32>(to, toStride, from, fromStride, channels);
+    case 64: return copyRowsOf<64>(to, toStride, from, fromStride, channels);
+  }
+  for (int c = 0; c < channels; c++) copyRow(to + c * toStride, from + c * fromStride, count);
+}
+
 // Finds the taps of a block of n samples whose rows start at x.
-inline TapRows tapRows(const Layer& layer, float* x, int channels, int n) {
-  TapRows taps{{x - layer.memory, x - layer.dilation, x}, {kRow, kRow, kRow}, nullptr};
+template <int C>
+TUBETWIN_INLINE TapRows tapRows(const Layer& layer, float* x, int n) {
+  const int memory = layer.memory;
+  TapRows taps{{x - memory, x - layer.dilation, x}, {kRow, kRow, kRow}, nullptr};
   if (layer.dilation < n) {  // they reach into the block: lay the history out before it
-    for (int c = 0; c < channels; c++)
-      unroll(x - layer.memory + c * kRow, layer.history + c * layer.memory, layer.memory, layer.oldest, layer.memory);
+    const int older = memory - layer.oldest;
+    copyRows(x - memory, kRow, layer.history + layer.oldest, memory, C, older);
+    if (layer.oldest > 0) copyRows(x - layer.oldest, kRow, layer.history, memory, C, layer.oldest);
     return taps;
   }
   for (int j = 0; j < 2; j++) {
-    const int start = (layer.oldest + j * layer.dilation) % layer.memory;
+    int start = layer.oldest + j * layer.dilation;
+    if (start >= memory) start -= memory;
     taps.row[j] = layer.history + start;
-    taps.stride[j] = layer.memory;
-    if (start + n <= layer.memory) continue;
+    taps.stride[j] = memory;
+    if (start + n <= memory) continue;
     float* copy = x - kBefore + j * kMaxBlock;  // it crosses the end of the ring: straighten it
-    for (int c = 0; c < channels; c++)
-      unroll(copy + c * kRow, layer.history + c * layer.memory, layer.memory, start, n);
+    for (int c = 0; c < C; c++) unroll(copy + c * kRow, layer.history + c * memory, memory, start, n);
     taps.row[j] = copy;
     taps.stride[j] = kRow;
   }
-  const bool whole = n % kLanes == 0 && taps.stride[0] == layer.memory;
+  const bool whole = n % kLanes == 0 && taps.stride[0] == memory;
   if (whole) taps.keep = layer.history + layer.oldest;
   return taps;
 }
 
-// Puts the block where the oldest samples were, unless that is done.
-inline void remember(Layer& layer, const float* x, int channels, int n, bool done) {
-  if (n > layer.memory) {
-    x += n - layer.memory;
-    n = layer.memory;
+// Puts the block where the oldest samples were, unless that is done. A block that fills the history starts it anew.
+template <int C>
+TUBETWIN_INLINE void remember(Layer& layer, const float* x, int n, bool done) {
+  const int memory = layer.memory;
+  if (n >= memory) {
+    copyRows(layer.history, memory, x + n - memory, kRow, C, memory);
+    layer.oldest = 0;
+    return;
   }
-  const int toEnd = layer.memory - layer.oldest, first = n < toEnd ? n : toEnd;
-  for (int c = 0; c < channels && !done; c++) {
-    float* row = layer.history + c * layer.memory;
+  const int toEnd = memory - layer.oldest, first = n < toEnd ? n : toEnd;
+  for (int c = 0; c < C && !done; c++) {
+    float* row = layer.history + c * memory;
     copyRow(row + layer.oldest, x + c * kRow, first);
     copyRow(row, x + c * kRow + first, n - first);
   }
@@ -141,12 +169,12 @@ void playRows(Network& net, const float* in, float* out, int n) {
   for (int l = 0; l < net.shape.layers; l++) {
     Layer& layer = net.layer[l];
     if (net.settling) fillHistory(layer, x, C);
-    const TapRows taps = tapRows(layer, x, C, n);
+    const TapRows taps = tapRows<C>(layer, x, n);
     if (net.rampStep < net.rampLength)
       playLayer<C, true>(layer, taps, y, net.headSum, n, net.rampStep);
     else
       playLayer<C, false>(layer, taps, y, net.headSum, n, 0);
-    remember(layer, x, C, n, taps.keep != nullptr);
+    remember<C>(layer, x, n, taps.keep != nullptr);
     float* next = y;
     y = x;
     x = next;
