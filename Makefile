@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
 SOURCES := $(shell find src engine -name '*.py' -o -name '*.h' -o -name '*.cpp')
 
-.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-elsewhere-test plugin-sanitize test test-tools lint bench bench-web bench-plugin screenshots engine-tests sanitize fuzz twins judge thorough clean
+.PHONY: help setup demo web plugin plugin-test plugin-windows plugin-macos plugin-elsewhere-test plugin-sanitize test test-tools lint bench bench-peers bench-web bench-plugin screenshots engine-tests sanitize fuzz twins judge thorough clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,10 @@ bench: setup  ## the engine's benchmarks: JSON on standard output, a table besid
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log
 	@cmake --build build/tests -j2 --target tubetwin_bench >> build/tests.log || (cat build/tests.log; exit 1)
 	@build/tests/tubetwin_bench $(BENCH)
+
+bench-peers: setup  ## what a user would run instead: PyTorch, torch.compile, ONNX Runtime (four minutes)
+	@$(PYTHON) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[bench]'
+	@for twin in standard nano; do $(PYTHON) benchmarks/peers.py --twin $$twin || exit 2; done
 
 bench-web: test-tools web  ## the engine in WebAssembly against the native one, and the first sound
 	@cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DTUBETWIN_TESTS=ON > build/tests.log

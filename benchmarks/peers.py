@@ -4,7 +4,7 @@ Interleaved rounds on one core: every player is timed once a round, so that a bu
 alike; a ratio is the median of the rounds' ratios to the engine. All of them are first held
 against each other: a player that gives other samples is not timed but refused.
 
-    .venv/bin/pip install -c constraints.txt -e '.[bench]'
+    make bench-peers      # both twins; or
     .venv/bin/python benchmarks/peers.py [--twin standard] [--block 64] [--rounds 100]
 """
 
