@@ -243,6 +243,7 @@ def test_a_capture_killed_anywhere_loses_at_most_the_take_being_recorded(tmp_pat
     again = Player(card, folder, "--no-loopback")
     assert again.play() == 2
     assert "is recorded" in "".join(again.said)
+    assert not list(folder.rglob(".*.wav"))  # what was half written
     report = inspection.inspect(folder)
     assert len(report.session.takes) == 8
     assert not report.findings

@@ -165,7 +165,10 @@ def _play_all(jobs: Sequence[Callable[[], None]], processes: int, done: Callable
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder: a second capture into it is refused. The lock dies with the process."""
+    """Hold the folder: a second capture into it is refused. The lock dies with the process.
+
+    What a killed capture was writing is removed.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
@@ -176,6 +179,8 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise BadInput(f"another capture is writing to {folder}: wait for it to end") from error
+        for half_written in folder.rglob(".*-????????.wav"):  # as `replacing` names them
+            half_written.unlink()
         yield
     finally:
         os.close(handle)
