@@ -1,10 +1,11 @@
 """How many wrong labels `tubetwin check` finds, and how often it doubts a right one.
 
 The simulated amp answers the calibration at the settings of one plan of 60 (77 with those to judge
-by); hum and hiss are added. The method's threshold was chosen on plan 1: judge it on others. Each session is some of these takes, in which the label of one has one
-knob off by 3 of 10 or more, or two takes have each other's label, or nothing is wrong.
+by); hum and hiss are added. The method's threshold was chosen on plan 1: judge it on others. Each
+session is some of these takes, in which the label of one has one knob off by 3 of 10 or more, or
+two takes have each other's label, or nothing is wrong.
 
-    .venv/bin/python benchmarks/mislabels.py [--takes 40] [--seeds 20] [--kinds one,swap,none] [--plan 1]
+    .venv/bin/python benchmarks/mislabels.py --plan 2 [--takes 40] [--seeds 20]
 
 Prints how many of the sessions with a wrong label had it named, how many right labels were doubted.
 """
@@ -31,9 +32,8 @@ def answered(place: Path, plan: int) -> tuple[np.ndarray, np.ndarray]:
             schedule.control(word) for word in ("Volume=1:10", "Treble", "Bass", "Mid-Bite")
         ]
         played = reamp.calibration(RATE)[begin() : reamp.steps(RATE)[-1].stop].astype(float)
-        settings = [
-            take[0] for take in schedule.schedule("x", controls, 60, seconds=1, seed=plan).takes[:-1]
-        ]
+        planned = schedule.schedule("x", controls, 60, seconds=1, seed=plan)
+        settings = [take[0] for take in planned.takes[:-1]]
         sounds = [
             Solver(amp.circuit(), amp.pots_at(s), 1 / RATE, ("out",)).run(played)[:, 0]
             for s in settings
