@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
@@ -179,8 +179,10 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise BadInput(f"another capture is writing to {folder}: wait for it to end") from error
-        for half_written in folder.rglob(".*-????????.wav"):  # as `replacing` names them
-            half_written.unlink()
+        if (folder / PARTIAL).is_file():  # or else the folder may be anything
+            for half_written in folder.rglob(".*-????????.wav"):  # as `replacing` names them
+                with suppress(OSError):
+                    half_written.unlink()
         yield
     finally:
         os.close(handle)

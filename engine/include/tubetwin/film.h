@@ -43,7 +43,8 @@ class Film {
       if (layers_) layers_[i] = {sizes[i], weight, half, bias};
       widest = std::max(widest, std::max(rows, columns));
     }
-    for (float*& values : values_) values = memory.take<float>(Part::scratch, (widest + 15) / 16 * 16);
+    widest = (widest + 15) / 16 * 16;  // whole vectors, even the widest: see bend
+    for (float*& values : values_) values = memory.take<float>(Part::scratch, widest);
   }
 
   // [main-thread]

@@ -10,8 +10,8 @@
 namespace tubetwin {
 inline namespace TUBETWIN_ISA {
 
-// What follows are loops over channels, or over all channels of all layers. Each is a function, because GCC takes
-// __restrict at its word in parameters only, and makes no vectors without it.
+// Loops over channels are functions here, because GCC takes __restrict at its word in parameters only, and makes
+// no vectors without it.
 
 // FiLM's scale goes into the taps, so that it costs nothing while no knob moves, and little while one does.
 inline void scaled(float* __restrict still, const float* __restrict taps, const float* __restrict gamma, int channels) {
