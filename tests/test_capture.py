@@ -396,10 +396,13 @@ def test_a_finished_session_is_not_overwritten(finished: Path) -> None:
 
 def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     audio.write(tmp_path / "di.wav", passage(1), RATE_HZ)
+    hidden = tmp_path / ".mine-12345678.wav"  # as what a killed capture leaves
+    audio.write(hidden, passage(1), RATE_HZ)
     before = contents(tmp_path)
     with pytest.raises(BadInput, match=r"already holds di\.wav"):
         record(tmp_path)
     assert contents(tmp_path) == before
+    assert hidden.exists()
     with pytest.raises(BadInput, match=r"cannot capture into .*di\.wav"):
         record(tmp_path / "di.wav")
 
