@@ -7,7 +7,8 @@ two takes have each other's label, or nothing is wrong.
 
     .venv/bin/python benchmarks/mislabels.py --plan 2 [--takes 40] [--seeds 20]
 
-Prints how many of the sessions with a wrong label had it named, how many right labels were doubted.
+Prints how many of the sessions with a wrong label had it named, in how many it was among the five
+takes that `tubetwin plan --again` asks for once more, and how many right labels were doubted.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tubetwin import amp, neighbours, reamp, schedule
+from tubetwin import amp, inspection, neighbours, reamp, schedule
 from tubetwin.solver import Solver
 
 RATE = 48000
@@ -97,12 +98,14 @@ def main() -> None:
     sounds, points = answered(Path(a.place), a.plan)
     features = described(sounds)
     for kind in a.kinds.split(","):
-        named, both, false, rows = 0, 0, 0, []
+        named, both, false, asked, rows = 0, 0, 0, 0, []
         for seed in range(a.seeds):
             rng = np.random.default_rng([seed, a.takes, 8])
             some = np.sort(rng.permutation(len(points))[: a.takes])
             labels, wrong = spoilt(points[some], kind, rng)
             found = {m.take: m.doubts for m in neighbours.misfits(labels, features[some])}
+            unsure = neighbours.doubts(labels, features[some])[: inspection.LEAST_SURE]
+            asked += bool(wrong & {m.take for m in unsure})
             named += bool(wrong & set(found))
             both += bool(wrong) and wrong <= set(found)
             false += len(set(found) - wrong)
@@ -111,6 +114,7 @@ def main() -> None:
             )
         print(json.dumps({
             "kind": kind, "takes": a.takes, "sessions": a.seeds, "named": named, "all named": both,
+            "among the least sure": asked,
             "right labels doubted": false, "of": a.seeds * a.takes, "each": rows,
         }), flush=True)  # fmt: skip
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from tubetwin import audio, cli, inspection, neighbours, reamp
+from tubetwin import audio, cli, inspection, neighbours, reamp, schedule
 from tubetwin.alignment import moved
 from tubetwin.knobs import Knob
 from tubetwin.session import Session, Take
@@ -132,6 +132,28 @@ def test_an_amp_that_does_not_repeat_itself_is_named(session: Session, seed: int
     assert not report.refused
 
 
+def test_the_least_sure_takes_are_asked_for_again(
+    session: Session,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    controls = [schedule.control(word) for word in ("Volume", "Tone")]
+    made = schedule.schedule("made up", controls, 8, seconds=2, seed=3, sample_rate_hz=RATE_HZ)
+    plan = schedule.save(made, tmp_path / "plan")
+    (session.folder / schedule.FILE).write_bytes(plan.read_bytes())
+    words = ["plan", "--again", str(session.folder), "-k", "3", "--json"]
+    assert cli.main(words) == 2
+    assert "too few takes" in capsys.readouterr().err
+    monkeypatch.setattr(neighbours, "FEWEST", 5)
+    assert cli.main(words) == 0
+    rows = json.loads(capsys.readouterr().out)
+    added = schedule.load(session.folder).added
+    assert len(added) == 3
+    assert [row["setting"] for row in rows] == list(added)
+    assert not {"takes/0001.wav", "takes/0009.wav"} & {row["file"] for row in rows}  # they agree
+
+
 def test_a_label_that_fits_another_sound_is_doubted() -> None:
     """Smooth features over a panel of two knobs, one label far from where it belongs."""
     rng = np.random.default_rng(2)
@@ -142,6 +164,9 @@ def test_a_label_that_fits_another_sound_is_doubted() -> None:
     assert neighbours.misfits(settings, features) == []
     wrong = settings.copy()
     wrong[7] = (wrong[7] + 0.5) % 1
+    first, second, *_ = neighbours.doubts(wrong, features)
+    assert first.take == 7
+    assert first.doubts > 2 * second.doubts
     (misfit,) = neighbours.misfits(wrong, features)
     assert misfit.take == 7
     assert np.abs(misfit.rather - settings[7]).max() < 0.15

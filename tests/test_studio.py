@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,38 @@ def test_added_takes_are_asked_for_and_join_the_session(
     assert np.array_equal(session.whole_di[: len(before.whole_di)], before.whole_di)
     own = direct(session, added)
     assert np.sum((session.recording(added) - own) ** 2) < 2e-4 * np.sum(own**2)
+
+
+def test_of_three_takes_of_a_setting_two_outvote_the_one_with_another_knob(
+    recorded: tuple[Path, Player], tmp_path: Path
+) -> None:
+    folder = tmp_path / "session"
+    shutil.copytree(recorded[0], folder)
+    before = Session.load(folder)
+    again = before.takes[2]
+    other = {**again.setting, "Volume": (again.setting["Volume"] + 5) % 9 + 1}
+    for number, knobs in enumerate((other, again.setting), start=len(before.takes) + 1):
+        schedule.extend(folder, [again.setting])
+        player = Player(tmp_path / "card", folder)
+
+        def turn(asked: int, words: str, number: int = number, knobs: Any = knobs) -> str:
+            assert asked == number
+            (tmp_path / "card" / "knobs.json").write_text(json.dumps(knobs))
+            return ""
+
+        assert player.play(turn) == 0, "".join(player.said)
+        report = inspection.inspect(folder)
+        (finding,) = report.findings
+        assert finding.take == f"takes/{len(before.takes) + 1:04}.wav"
+        assert finding.kind == ("unsteady" if knobs == other else "odd")
+        if knobs == other:
+            assert again.file in finding.what
+            assert report.unsure[0] == again  # a third one decides
+    assert [take.file for take in report.refused] == [finding.take]
+    assert report.floor_esr < 1e-3
+    session = Session.load(folder)
+    assert session.takes[-1] == replace(again, file=session.takes[-1].file)
+    assert np.array_equal(session.whole_di, before.whole_di)
 
 
 DEATHS: list[dict[str, str]] = [

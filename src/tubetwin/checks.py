@@ -55,8 +55,11 @@ MENDS = {
     "polarity": "swap it back in the mixer, or import the session again",
     "latency": "the card's latency changed: import the session again, or record it again",
     "duplicate": "two settings cannot sound the same to the last bit: record the later one again",
-    "misfit": "its sound does not fit its knobs or the gain moved: look, and record it again",
-    "unsteady": "let the amp warm up for 20 minutes and see that nothing is turned between takes",
+    "misfit": "its sound does not fit its knobs or the gain moved: look, and record it again "
+    "(tubetwin plan --again)",
+    "unsteady": "let the amp warm up for 20 minutes and see that nothing is turned between takes; "
+    "a third take of the setting decides (tubetwin plan --again)",
+    "odd": "its knobs stood elsewhere: nothing is lost, as the others have this setting",
 }
 
 

@@ -8,14 +8,14 @@ passage tells how well the amp repeats itself: no twin can be closer than that.
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tubetwin import audio, neighbours, reamp
+from tubetwin import audio, neighbours, reamp, schedule
 from tubetwin.alignment import Alignment, moved, place
 from tubetwin.checks import DOUBTFUL, MENDS, REFUSED, Finding, Heard, judge, listen
 from tubetwin.files import BadInput, replacing
@@ -24,6 +24,7 @@ from tubetwin.session import Samples, Session, Take
 
 RAW, ASIDE = "raw", "aside"  # folders: what the card heard, and takes that were refused
 LATE_SAMPLES = 2.5  # an amp's knobs move its phase by up to one sample
+LEAST_SURE = 5  # takes, of which a verdict speaks
 STEADY_ESR = 0.01  # NAM's own limit of what two takes of one setting may differ
 
 
@@ -36,12 +37,16 @@ class Report:
         heard: file -> what was measured; without the files that could not be read.
         findings: take by take.
         floor_esr: between two takes of one setting and passage; None if there are none.
+        unsure: takes whose knobs are worth a second look, the least sure first: those that differ
+            from another take of their setting, then those that fit all others least. A setting
+            whose takes agree is sure. Empty if there are too few takes to say.
     """
 
     session: Session
     heard: Mapping[str, Heard]
     findings: tuple[Finding, ...]
     floor_esr: float | None
+    unsure: tuple[Take, ...] = ()
 
     @property
     def refused(self) -> tuple[Take, ...]:
@@ -56,6 +61,7 @@ class Report:
             "takes": [self._row(take) for take in self.session.takes],
             "refused": [take.file for take in self.refused],
             "floor_esr": self.floor_esr,
+            "least_sure": [take.file for take in self.unsure],
         }
 
     def _row(self, take: Take) -> dict[str, Any]:
@@ -165,37 +171,68 @@ def _twice(takes: Sequence[Take], recordings: Mapping[str, Samples]) -> list[Fin
     return found
 
 
-def _misfits(session: Session, takes: Sequence[Take], rows: Mapping[str, Any]) -> list[Finding]:
+def _misfits(
+    session: Session, takes: Sequence[Take], rows: Mapping[str, Any]
+) -> tuple[list[Finding], list[Take]]:
+    """Takes that do not sound as their knobs say, and all takes, those that fit least first."""
     if not session.knobs or not takes:
-        return []
+        return [], []
     settings = np.stack([session.setting(take) for take in takes]).astype(float)
+    described = np.stack([rows[t.file] for t in takes])
     found = []
-    for misfit in neighbours.misfits(settings, np.stack([rows[t.file] for t in takes])):
+    for misfit in neighbours.misfits(settings, described):
         rather = ", ".join(
             f"{knob.name} {knob.panel(float(at)):.1f}"
             for knob, at in zip(session.knobs, misfit.rather, strict=True)
         )
         what = f"its sound fits far better to {rather}"
         found.append(Finding("misfit", DOUBTFUL, takes[misfit.take].file, what))
-    return found
+    return found, [takes[doubt.take] for doubt in neighbours.doubts(settings, described)]
 
 
-def _floor(session: Session, takes: Sequence[Take], recordings: Mapping[str, Samples]) -> Any:
-    """The largest ESR between two takes of one setting and passage, and what is unsteady."""
-    first: dict[tuple[Any, ...], Take] = {}
-    floors: list[float] = []
-    found: list[Finding] = []
+@dataclass
+class _Repeats:
+    """What settings tell that were recorded twice or more with one passage."""
+
+    floor_esr: float | None = None  # the largest between two takes, but for an odd one out
+    findings: list[Finding] = field(default_factory=list)
+    disputed: list[Take] = field(default_factory=list)  # one of each setting
+    files: set[str] = field(default_factory=set)
+
+
+def _repeats(
+    session: Session, takes: Sequence[Take], recordings: Mapping[str, Samples]
+) -> _Repeats:
+    groups: dict[tuple[Any, ...], list[Take]] = {}
     for take in takes:
         key = (*sorted(take.setting.items()), take.length_samples, session.di(take).tobytes())
-        other = first.setdefault(key, take)
-        if other is take:
-            continue
-        one, two = (recordings[t.file][: take.length_samples] for t in (other, take))
-        floors.append(float(esr(one, two)))
-        if floors[-1] > STEADY_ESR:
-            what = f"ESR {floors[-1]:.4f} against {other.file}, which has its setting"
-            found.append(Finding("unsteady", DOUBTFUL, take.file, what))
-    return (max(floors) if floors else None), found
+        groups.setdefault(key, []).append(take)
+    told = _Repeats()
+    for group in groups.values():
+        if len(group) > 1:
+            _compare(group, [recordings[t.file][: t.length_samples] for t in group], told)
+    return told
+
+
+def _compare(group: Sequence[Take], sounds: Sequence[Samples], told: _Repeats) -> None:
+    """Takes of one setting and passage: of three and more, those that agree outvote one."""
+    apart = np.array([[float(esr(one, two)) for two in sounds] for one in sounds])
+    steady = (apart <= STEADY_ESR) & ~np.eye(len(group), dtype=bool)
+    agree = steady.any(axis=1)
+    told.files.update(take.file for take in group)
+    if not agree.any():
+        told.disputed.append(group[0])
+    for i in map(int, np.flatnonzero(~agree)):
+        if agree.any():
+            j = int(np.argmin(np.where(agree, apart[i], np.inf)))
+            what = f"ESR {apart[i, j]:.4f} against {group[j].file} and another, which agree"
+            told.findings.append(Finding("odd", REFUSED, group[i].file, what))
+        elif i > 0:
+            j = int(np.argmin(apart[i, :i]))
+            what = f"ESR {apart[i, j]:.4f} against {group[j].file}, which has its setting"
+            told.findings.append(Finding("unsteady", DOUBTFUL, group[i].file, what))
+    counted = agree if agree.any() else ~agree
+    told.floor_esr = max(told.floor_esr or 0.0, float(apart[np.ix_(counted, counted)].max()))
 
 
 def _described(session: Session, take: Take, recording: Samples) -> Any:
@@ -237,15 +274,18 @@ def inspect(folder: Path | str, progress: Callable[[float], None] | None = None)
     readable = [take for take in session.takes if take.file in heard]
     findings += _twice(readable, recordings)
     bad = {f.take for f in findings if f.verdict == REFUSED}
+    ranked: list[Take] = []
     good = [take for take in readable if take.file not in bad and heard[take.file].alignment.gain]
     if good:
         findings += _upside_down(good, heard) + _late(good, heard)
         rows = {t.file: _described(session, t, recordings[t.file]) for t in good}
-        findings += _misfits(session, good, rows)
-    floor, unsteady = _floor(session, good, recordings)
+        misfits, ranked = _misfits(session, good, rows)
+        findings += misfits
+    repeats = _repeats(session, good, recordings)
     order = {take.file: i for i, take in enumerate(session.takes)}
-    findings = sorted([*findings, *unsteady], key=lambda f: order[f.take])
-    return Report(session, heard, tuple(findings), floor)
+    findings = sorted([*findings, *repeats.findings], key=lambda f: order[f.take])
+    unsure = (*repeats.disputed, *(take for take in ranked if take.file not in repeats.files))
+    return Report(session, heard, tuple(findings), repeats.floor_esr, unsure)
 
 
 def words(report: Report) -> str:
@@ -257,7 +297,13 @@ def words(report: Report) -> str:
         if report.floor_esr is None
         else f"The amp repeats itself to an ESR of {report.floor_esr:.2g}: no twin can be closer."
     )
-    return f"{takes} takes: {refused} refused, {doubtful} doubtful. {floor}"
+    unsure = ", ".join(take.file for take in report.unsure[:LEAST_SURE])
+    least = (
+        f" Least sure of their knobs: {unsure}; tubetwin plan --again asks for such takes anew."
+        if unsure and (report.session.folder / schedule.FILE).is_file()
+        else ""
+    )
+    return f"{takes} takes: {refused} refused, {doubtful} doubtful. {floor}{least}"
 
 
 def set_aside(report: Report) -> Path:

@@ -17,7 +17,7 @@ from tubetwin.alignment import response
 
 Array = NDArray[np.float64]
 
-BANDS_HZ = 125 * 2 ** (np.arange(17) / 3)  # 125 Hz to 5 kHz
+BANDS_HZ = 62.5 * 2 ** (np.arange(23) / 3)  # 62.5 Hz to 10 kHz
 FEWEST = 10  # takes, and at least three for each knob: fewer are no neighbourhood
 REACHES = (0.3, 0.6, 1.2, 2.5, 6.0)  # of the surface along one knob, in its travels
 TAPERS = (0.35, 0.6, 1.0, 1.7)  # a knob's travel to this power: pots seldom are linear
@@ -159,22 +159,33 @@ def _by_the_others(
     return error, np.maximum(variance, surface.noise)
 
 
-def misfits(settings: Array, described: Array) -> list[Misfit]:
-    """Takes that do not fit their knobs, the worst first.
+def doubts(settings: Array, described: Array) -> list[Misfit]:
+    """How little each take fits its knobs by all the others, the least sure first.
 
     Args:
         settings: (takes, knobs), each 0…1.
         described: (takes, features) in dB, as from `features`.
     Returns:
-        those that fit far better elsewhere; empty if there are too few takes to say.
+        one for every take that is no near silence; empty if there are too few takes to say.
     """
-    loudest = described[:, -2].max()
-    heard = np.flatnonzero(described[:, -2] > loudest + QUIET_DB)
-    found: list[Misfit] = []
-    while len(heard) >= max(FEWEST, 3 * settings.shape[1]) and len(found) <= len(settings) // 4:
-        worst = max(_doubts(settings[heard], described[heard]), key=lambda misfit: misfit.doubts)
-        if worst.doubts < SURE:
+    heard = np.flatnonzero(described[:, -2] > described[:, -2].max() + QUIET_DB)
+    if len(heard) < max(FEWEST, 3 * settings.shape[1]):
+        return []
+    found = _doubts(settings[heard], described[heard])
+    found.sort(key=lambda misfit: -misfit.doubts)
+    return [misfit._replace(take=int(heard[misfit.take])) for misfit in found]
+
+
+def misfits(settings: Array, described: Array) -> list[Misfit]:
+    """Takes that do not fit their knobs, the worst first: those that fit far better elsewhere.
+
+    Arguments as of `doubts`.
+    """
+    left, found = np.arange(len(settings)), list[Misfit]()
+    while len(found) <= len(settings) // 4:
+        worst = next(iter(doubts(settings[left], described[left])), None)
+        if worst is None or worst.doubts < SURE:
             break
-        found.append(worst._replace(take=int(heard[worst.take])))
-        heard = np.delete(heard, worst.take)  # it misled the others: judge them again without it
+        found.append(worst._replace(take=int(left[worst.take])))
+        left = np.delete(left, worst.take)  # it misled the others: judge them again without it
     return found

@@ -160,11 +160,12 @@ def guided_capture(folder: Path, card: Mapping[str, Any]) -> None:
 @click.option("--sheet", "page", help="Also write a page to print.")
 @click.option("-o", "--output", help="The session folder.")
 @click.option("--next", "session", help="A recorded session: what to record besides?")
+@click.option("--again", "doubted", help="A recorded session: which knobs to set a second time?")
 @click.option("-k", "--count", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option(
     "--minutes", type=float, default=2.0, show_default=True, help="--next: to train each twin."
 )
-@click.option("--json", "as_json", is_flag=True, help="--next: the settings, on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="--next, --again: what was chosen, as JSON.")
 def plan(
     knobs: Sequence[str], floors: Sequence[str], di_path: str | None, page: str | None, **rest: Any
 ) -> None:
@@ -174,12 +175,18 @@ def plan(
 
     With --next, three quick twins are trained on a session that is recorded, and the settings where
     they disagree most are added to its plan: tubetwin capture SESSION then asks for those.
+
+    With --again, the takes that fit their knobs least are asked for once more: where a knob stood
+    elsewhere than its label says, tubetwin check then finds that the two differ.
     """
     from tubetwin import schedule
     from tubetwin.files import replacing
 
     if rest["session"]:
         plan_next(Path(rest["session"]), rest["count"], rest["minutes"], rest["as_json"])
+        return
+    if rest["doubted"]:
+        plan_again(Path(rest["doubted"]), rest["count"], rest["as_json"])
         return
     if not rest["output"]:
         raise BadInput("-o is needed: the session folder; or --next SESSION for one that is there")
@@ -232,6 +239,27 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
     if (folder / schedule.FILE).exists():
         schedule.extend(folder, [p.setting for p in proposals])
         console.print(f"Added to the plan: tubetwin capture {folder} records them")
+
+
+def plan_again(folder: Path, count: int, as_json: bool) -> None:
+    """The takes of a captured session whose knobs are least sure, once more into its plan."""
+    from tubetwin import inspection, schedule
+
+    planned = schedule.load(folder)
+    with progress("Listening") as tell:
+        unsure = inspection.inspect(folder, tell).unsure[:count]
+    if not unsure:
+        raise BadInput(
+            f"{folder} has too few takes to doubt any, or no knobs: ten, and three for each knob"
+        )
+    if as_json:
+        rows = [{"file": take.file, "setting": dict(take.setting)} for take in unsure]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for take in unsure:
+            click.echo(f"{take.file}: {planned.printed(take.setting)}")
+    schedule.extend(folder, [take.setting for take in unsure])
+    console.print(f"Once more in the plan: tubetwin capture {folder}, then check it again")
 
 
 @click.command()

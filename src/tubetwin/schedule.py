@@ -95,7 +95,8 @@ class Schedule:
         sample_rate_hz: of the session.
         seed: of settings and passages.
         di: a file of your own to play, or "" for the synthetic guitar.
-        added: to train on, chosen when all of `takes` were recorded and heard.
+        added: chosen when all of `takes` were recorded and heard: to train on, or, where a setting
+            is one of `takes`, to record that take again.
     """
 
     rig: str
@@ -282,6 +283,8 @@ def save(schedule: Schedule, folder: Path, di: str | None = None) -> Path:
 
 def extend(folder: Path, settings: Sequence[Setting]) -> Schedule:
     """Add settings to the plan of a session; `tubetwin capture` asks for them next.
+
+    One that is planned already is recorded again, over the same passage.
 
     Raises:
         BadInput: the folder has no plan, or a broken one.

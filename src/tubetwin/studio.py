@@ -89,12 +89,15 @@ def _takes(plan: Schedule) -> tuple[list[Take], list[int]]:
         Take(f"takes/{i + 1:04}.wav", s, split, i * length, length)
         for i, (s, split) in enumerate(once)
     ]
-    if plan.repeats:
-        takes.append(replace(takes[0], file=f"takes/{len(takes) + 1:04}.wav"))
-    for i, setting in enumerate(plan.added, start=len(once)):
+    first = {tuple(take.setting.items()): take for take in takes}
+    every = list(once)
+    for setting in [takes[0].setting, *plan.added] if plan.repeats else plan.added:
         file = f"takes/{len(takes) + 1:04}.wav"
-        takes.append(Take(file, setting, "train", i * length, length))
-    every = [*once, *((setting, "train") for setting in plan.added)]
+        if again := first.get(tuple(setting.items())):  # over its passage: they can be compared
+            takes.append(replace(again, file=file))
+            continue
+        takes.append(Take(file, setting, "train", len(every) * length, length))
+        every.append((setting, "train"))
     return takes, capture.passage_seeds(every, plan.seed)
 
 
@@ -147,7 +150,7 @@ class Evening:
                 temporary.write_text(json.dumps({"plan": schedule.FILE}), "utf-8")
         elif all(self.is_there(i) for i in range(len(self.takes))) or not self.plan.added:
             raise BadInput(
-                f"{folder} is recorded: train on it, plan --next for more takes, or plan another"
+                f"{folder} is recorded: train on it, or plan --next or --again for more takes"
             )
         self.di = _di(self.plan, folder, seeds)
         self.reference: float | None = None  # the card's latency, in samples

@@ -40,8 +40,8 @@ class Config(Weighting):
 
     size: str = "standard"
     minutes: float = 60.0
-    batch: int = 4
-    target_samples: int = 8192  # that carry loss, behind 6,138 of history
+    batch: int = 8
+    target_samples: int = 4096  # that carry loss, behind 6,138 of history
     learning_rate: float = 3e-3
     final_learning_rate: float = 3e-5
     warm_up: float = 0.02  # share of the budget
