@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from tubetwin import guitar, passages
-from tubetwin.guitar import Guitar, Note
+from tubetwin.instrument import OPEN_HZ, STIFFNESS, Guitar, Note, play
 
 RATE = 48000
 SILENT = Guitar(hiss_dbfs=-200, hum_dbfs=-200)
 
 
 def one(note: Note, seconds: float = 2.5, rate: int = RATE) -> np.ndarray:
-    return guitar.play([note], seconds, SILENT, np.random.default_rng(0), rate).astype(float)
+    return play([note], seconds, SILENT, np.random.default_rng(0), rate).astype(float)
 
 
 def pitch_hz(wave: np.ndarray, near_hz: float, rate: int) -> float:
@@ -48,21 +48,21 @@ def pieces() -> list[np.ndarray]:
 def test_every_string_is_in_tune(string: int, rate: int) -> None:
     for fret in (0, 7, 12):  # E2 to E5
         wave = one(Note(string, fret, 0.05, 3), rate=rate)[int(0.7 * rate) : int(2.2 * rate)]
-        wanted = guitar.OPEN_HZ[string] * 2 ** (fret / 12)
+        wanted = OPEN_HZ[string] * 2 ** (fret / 12)
         assert abs(1200 * math.log2(pitch_hz(wave, wanted, rate) / wanted)) < 2
 
 
 def test_a_bend_arrives_where_it_should() -> None:
     wave = one(Note(3, 7, 0.05, 3, moves=((0.1, 0.0), (0.4, 2.0))))[RATE:]
-    wanted = guitar.OPEN_HZ[3] * 2 ** (9 / 12)
+    wanted = OPEN_HZ[3] * 2 ** (9 / 12)
     assert abs(1200 * math.log2(pitch_hz(wave, wanted, RATE) / wanted)) < 2
 
 
 def test_partials_are_sharp_as_on_a_stiff_string() -> None:
     wave = one(Note(0, 0, 0.05, 3))[int(0.3 * RATE) : int(1.5 * RATE)]
-    f1 = pitch_hz(wave, guitar.OPEN_HZ[0], RATE)
+    f1 = pitch_hz(wave, OPEN_HZ[0], RATE)
     for n in (5, 8):  # where an all-pass of first order still follows the law
-        wanted = n * f1 * math.sqrt(1 + guitar.STIFFNESS[0] * n**2)
+        wanted = n * f1 * math.sqrt(1 + STIFFNESS[0] * n**2)
         assert abs(1200 * math.log2(pitch_hz(wave, wanted, RATE) / wanted)) < 3
 
 
@@ -84,7 +84,7 @@ def test_soft_notes_are_softer_and_darker() -> None:
 
 def test_hard_chords_nearly_fill_the_scale() -> None:
     for shape in guitar.SHAPES:
-        chord = guitar.play(guitar.strum(shape, 0.05, 2), 1, Guitar(), np.random.default_rng(0))
+        chord = play(guitar.strum(shape, 0.05, 2), 1, Guitar(), np.random.default_rng(0))
         assert 0.5 < np.abs(chord).max() <= 1
 
 

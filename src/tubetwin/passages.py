@@ -11,7 +11,8 @@ from itertools import zip_longest
 import numpy as np
 from scipy.signal import chirp, lfilter
 
-from tubetwin.guitar import Rng, fitted, one_of, playing
+from tubetwin.guitar import one_of, playing
+from tubetwin.instrument import Rng, fitted
 
 # ---- Test signals -------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ def plan(
     With --again, the takes that fit their knobs least are asked for once more: where a knob stood
     elsewhere than its label says, tubetwin check then finds that the two differ.
     """
-    from tubetwin import schedule
+    from tubetwin import checklist, schedule
     from tubetwin.files import replacing
 
     if rest["session"]:
@@ -209,8 +209,8 @@ def plan(
     schedule.save(made, folder, di_path)
     if page:
         with replacing(page) as temporary:
-            temporary.write_text(schedule.sheet(made), "utf-8")
-    click.echo("\n".join(schedule.checklist(made)))
+            temporary.write_text(checklist.page(made), "utf-8")
+    click.echo("\n".join(checklist.lines(made)))
     click.echo(
         f"{len(made.takes)} takes, about {made.minutes:.0f} minutes. tubetwin capture {folder}"
     )
