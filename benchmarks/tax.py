@@ -1,14 +1,16 @@
 """What the knobs cost: a twin against snapshots of equal MACs at settings that it never heard.
 
-A snapshot begins as the twin itself, frozen at the setting (FiLM folded into the taps), and learns
-on at that setting alone: what it gains is what one network for all settings had to leave. Each has
-two minutes of playing to learn from, and is judged, as the twin is, by the engine on playing of its
-own. The parametric tax is the twin's ESR over the snapshot's. The amp is simulated.
+A snapshot learns at its setting alone, from two minutes of playing, and is judged, as the twin is,
+by the engine on playing of its own. The parametric tax is the twin's ESR over the snapshot's. What
+people record is a snapshot from scratch. With --from-twin it begins as the twin itself, frozen at
+the setting (FiLM folded into the taps): what it gains then is what one network for all settings had
+to leave. The amp is simulated.
 
-    .venv/bin/python benchmarks/tax.py [--twins standard nano] [--settings 8] [--minutes 3]
+    .venv/bin/python benchmarks/tax.py [--twins standard nano] [--settings 8] [--minutes 6]
+    .venv/bin/python benchmarks/tax.py --from-twin --minutes 3
 
-Minutes are of one thread's CPU. What is done is kept in build/tax.json, one line a result:
-interrupted, the same command goes on with what is missing.
+Minutes are of one thread's CPU. Takes and snapshots are kept in build/tax: interrupted, the same
+command goes on with what is missing, and snapshots from scratch serve another twin too.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -32,11 +35,11 @@ from tubetwin import (
     network,
     passages,
     planning,
-    training,
     twin,
 )
 from tubetwin.knobs import Setting
 from tubetwin.session import Session
+from tubetwin.training import Config, Run
 
 RATE, TRAIN_SECONDS, JUDGE_SECONDS = 48000, 120.0, 24.0
 SEED = 2**20 + 5  # of settings and playing: no twin was trained on these
@@ -85,63 +88,62 @@ def frozen(path: str, setting: Setting) -> tuple[str, network.WaveNet]:
     return size, net
 
 
-def snapshot(session: Session, path: str, setting: Setting, minutes: float, out: Path) -> None:
-    """Write what training at that setting alone makes of the frozen twin."""
+def snapshot(session: Session, path: str, setting: Setting, minutes: float, from_twin: bool) -> Run:
+    """Train at that setting alone, from the frozen twin or from scratch."""
     size, net = frozen(path, setting)
-    config = training.Config(size, minutes=minutes, threads=1, learning_rate=GENTLE)
-    run = training.Run(session, config, Path("none"))
-    export.fold_levels(net, 1 / run.loss.input_gain, 1 / run.loss.output_gain)
-    run.network.load_state_dict(net.state_dict())
-    run.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    config = Config(size, minutes=minutes, threads=1)
+    if from_twin:
+        config = replace(config, learning_rate=GENTLE)
+    run = Run(session, config, Path("none"))
+    if from_twin:
+        export.fold_levels(net, 1 / run.loss.input_gain, 1 / run.loss.output_gain)
+        run.network.load_state_dict(net.state_dict())
+        run.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
     while run.spent < 1.0:
-        start = time.process_time()
+        began = time.process_time()
         run._learn()
-        run.seconds += time.process_time() - start
-    twin.save(run.twin(), out)
+        run.seconds += time.process_time() - began
+    return run
+
+
+def esr(path: Path | str, session: Session, setting: Setting) -> float:
+    """Of a twin on the playing to judge by, through the engine."""
+    take = session.of("test")[0]
+    history = network.SIZES["standard"].receptive_field_samples - 1
+    answer = engine.render(path, session.di(take), setting)
+    return float(metrics.esr(session.recording(take)[history:], answer[history:]))
 
 
 def main() -> None:
-    """Measure what is missing, print all results and their medians."""
+    """Train the snapshots that are missing, print all results and their medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--twins", nargs="+", default=["standard", "nano"])
     parser.add_argument("--settings", type=int, default=8)
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--from-twin", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("build/tax"))
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    log = arguments.folder / "results.json"
-    found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for number, setting in enumerate(settings(arguments.settings)):
-        for path in arguments.twins:
-            key = {"twin": path, "setting": setting, "minutes": arguments.minutes}
-            if any(key.items() <= result.items() for result in found):
-                continue
-            session = recorded(arguments.folder / f"{number}", setting, number)
-            take = session.of("test")[0]
-            di, target = session.di(take), session.recording(take).astype(np.float64)
-            out = arguments.folder / f"{number}-{Path(path).stem}.twin"
-            snapshot(session, path, setting, arguments.minutes, out)
-            history = network.SIZES["standard"].receptive_field_samples - 1
-            both = [
-                float(metrics.esr(target[history:], answer.astype(np.float64)[history:]))
-                for answer in (
-                    engine.render(twin.bundled(path), di, setting), engine.render(out, di, {})
-                )
-            ]  # fmt: skip
-            result = {**key, "esr": both[0], "snapshot_esr": both[1], "tax": both[0] / both[1]}
-            found.append(result)
-            with log.open("a") as file:
-                file.write(json.dumps(result) + "\n")
-            print(json.dumps(result), file=sys.stderr)
-    summary = {}
-    for path in arguments.twins:
-        taxes = [r["tax"] for r in found if r["twin"] == path and r["minutes"] == arguments.minutes]
+    a = parser.parse_args()
+    results, summary = [], {}
+    for path in a.twins:
+        whole = twin.bundled(path)
+        start = sha256(whole.read_bytes()).hexdigest()[:8] if a.from_twin else "scratch"
+        for number, setting in enumerate(settings(a.settings)):
+            session = recorded(a.folder / f"{number}", setting, number)
+            made = a.folder / f"{number}-{Path(path).stem}-{start}-{a.minutes:g}.twin"
+            if not made.exists():
+                run = snapshot(session, path, setting, a.minutes, a.from_twin)
+                twin.save(run.twin(), made)
+            both = esr(whole, session, setting), esr(made, session, {})
+            result = {"twin": path, "setting": setting, "esr": both[0], "snapshot_esr": both[1]}
+            results.append({**result, "tax": both[0] / both[1]})
+            print(json.dumps(results[-1]), file=sys.stderr)
+        taxes = [r["tax"] for r in results if r["twin"] == path]
         summary[path] = {
             "settings": len(taxes),
             "median": float(np.median(taxes)),
             "p90": float(np.percentile(taxes, 90)),
         }
-    print(json.dumps({"results": found, "tax": summary}, indent=1))
+    print(json.dumps({"results": results, "tax": summary}, indent=1))
 
 
 if __name__ == "__main__":
