@@ -215,10 +215,11 @@ def _repeats(
 
 
 def _compare(group: Sequence[Take], sounds: Sequence[Samples], told: _Repeats) -> None:
-    """Takes of one setting and passage: of three and more, those that agree outvote one."""
+    """Takes of one setting and passage: those that agree with at least half of the others outvote
+    the rest, so of three takes two outvote one."""
     apart = np.array([[float(esr(one, two)) for two in sounds] for one in sounds])
     steady = (apart <= STEADY_ESR) & ~np.eye(len(group), dtype=bool)
-    agree = steady.any(axis=1)
+    agree = 2 * steady.sum(axis=1) >= len(group) - 1
     told.files.update(take.file for take in group)
     if not agree.any():
         told.disputed.append(group[0])
