@@ -4,10 +4,13 @@ A snapshot learns at its setting alone, from two minutes of playing, and is judg
 by the engine on playing of its own. The parametric tax is the twin's ESR over the snapshot's. What
 people record is a snapshot from scratch. With --from-twin it begins as the twin itself, frozen at
 the setting (FiLM folded into the taps): what it gains then is what one network for all settings had
-to leave. The amp is simulated.
+to leave. The amp is simulated. --worst takes the settings where a report by `tubetwin evaluate`
+found the twin worst, to tell what the network cannot do at all from what the knobs cost it.
 
     .venv/bin/python benchmarks/tax.py [--twins standard nano] [--settings 8] [--minutes 6]
     .venv/bin/python benchmarks/tax.py --from-twin --minutes 3
+    .venv/bin/python benchmarks/tax.py --from-twin --minutes 3 --twins standard --settings 6 \\
+        --worst build/twins/standard.json
 
 Minutes are of one thread's CPU. Takes and snapshots are kept in build/tax: interrupted, the same
 command goes on with what is missing, and snapshots from scratch serve another twin too.
@@ -50,6 +53,13 @@ def settings(number: int) -> list[Setting]:
     """Inside the panel, Volume from 1."""
     lows = [1.0 if knob.name == "Volume" else knob.minimum for knob in amp.KNOBS]
     return list(islice(planning.spread(amp.KNOBS, lows, 1.0, np.random.default_rng(SEED)), number))
+
+
+def worst(report: Path, number: int) -> list[Setting]:
+    """The unseen settings inside the panel that a report found worst, with playing."""
+    rows = json.loads(report.read_text())["settings"]
+    rows = [row for row in rows if (row["family"], row["audio"]) == ("interior", "playing")]
+    return [row["setting"] for row in sorted(rows, key=lambda row: -row["esr"])[:number]]
 
 
 def recorded(folder: Path, setting: Setting, number: int) -> Session:
@@ -121,15 +131,18 @@ def main() -> None:
     parser.add_argument("--settings", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=6.0)
     parser.add_argument("--from-twin", action="store_true")
+    parser.add_argument("--worst", type=Path, help="a report: its worst settings")
     parser.add_argument("--folder", type=Path, default=Path("build/tax"))
     a = parser.parse_args()
+    chosen = worst(a.worst, a.settings) if a.worst else settings(a.settings)
+    folder = a.folder / "worst" if a.worst else a.folder
     results, summary = [], {}
     for path in a.twins:
         whole = twin.bundled(path)
         start = sha256(whole.read_bytes()).hexdigest()[:8] if a.from_twin else "scratch"
-        for number, setting in enumerate(settings(a.settings)):
-            session = recorded(a.folder / f"{number}", setting, number)
-            made = a.folder / f"{number}-{Path(path).stem}-{start}-{a.minutes:g}.twin"
+        for number, setting in enumerate(chosen):
+            session = recorded(folder / f"{number}", setting, number)
+            made = folder / f"{number}-{Path(path).stem}-{start}-{a.minutes:g}.twin"
             if not made.exists():
                 run = snapshot(session, path, setting, a.minutes, a.from_twin)
                 twin.save(run.twin(), made)
