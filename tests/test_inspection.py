@@ -138,16 +138,20 @@ def test_the_least_sure_takes_are_asked_for_again(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    controls = [schedule.control(word) for word in ("Volume", "Tone")]
-    made = schedule.schedule("made up", controls, 8, seconds=2, seed=3, sample_rate_hz=RATE_HZ)
-    plan = schedule.save(made, tmp_path / "plan")
-    (session.folder / schedule.FILE).write_bytes(plan.read_bytes())
     words = ["plan", "--again", str(session.folder), "-k", "3", "--json"]
     assert cli.main(words) == 2
     assert "too few takes" in capsys.readouterr().err
     monkeypatch.setattr(neighbours, "FEWEST", 5)
     assert cli.main(words) == 0
-    rows = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    rows = json.loads(said.out)
+    assert "import them" in said.err
+    controls = [schedule.control(word) for word in ("Volume", "Tone")]
+    made = schedule.schedule("made up", controls, 8, seconds=2, seed=3, sample_rate_hz=RATE_HZ)
+    plan = schedule.save(made, tmp_path / "plan")
+    (session.folder / schedule.FILE).write_bytes(plan.read_bytes())
+    assert cli.main(words) == 0
+    assert json.loads(capsys.readouterr().out) == rows
     added = schedule.load(session.folder).added
     assert len(added) == 3
     assert [row["setting"] for row in rows] == list(added)

@@ -242,10 +242,9 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
 
 
 def plan_again(folder: Path, count: int, as_json: bool) -> None:
-    """The takes of a captured session whose knobs are least sure, once more into its plan."""
+    """The takes whose knobs are least sure, once more into the plan of a session that has one."""
     from tubetwin import inspection, schedule
 
-    planned = schedule.load(folder)
     with progress("Listening") as tell:
         unsure = inspection.inspect(folder, tell).unsure[:count]
     if not unsure:
@@ -257,9 +256,13 @@ def plan_again(folder: Path, count: int, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         for take in unsure:
-            click.echo(f"{take.file}: {planned.printed(take.setting)}")
-    schedule.extend(folder, [take.setting for take in unsure])
-    console.print(f"Once more in the plan: tubetwin capture {folder}, then check it again")
+            panel = ", ".join(f"{name} {value:g}" for name, value in take.setting.items())
+            click.echo(f"{take.file}: {panel}")
+    if (folder / schedule.FILE).exists():
+        schedule.extend(folder, [take.setting for take in unsure])
+        console.print(f"Once more in the plan: tubetwin capture {folder}, then check it again")
+    else:
+        console.print("Record those once more over the same DI, and import them with the others")
 
 
 @click.command()
