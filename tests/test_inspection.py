@@ -5,6 +5,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,27 @@ def test_an_amp_that_does_not_repeat_itself_is_named(session: Session, seed: int
     assert [(f.kind, f.take) for f in report.findings] == [("unsteady", take.file)]
     assert report.floor_esr == pytest.approx((gain - 1) ** 2, rel=0.05)
     assert not report.refused
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_takes_of_a_setting_outvote_a_third(session: Session, seed: int) -> None:
+    """The knob of one stood elsewhere."""
+    rng = np.random.default_rng([seed, 2])
+    pair = session.takes[0], session.takes[8]
+    di, odd = session.di(pair[0]), pair[int(rng.integers(2))]
+
+    def record(file: str, volume: float) -> None:
+        sound = amp(di, volume, pair[0].setting["Tone"]) + 1e-4 * rng.standard_normal(LENGTH)
+        audio.write(session.folder / file, sound, RATE_HZ)
+
+    record(odd.file, pair[0].setting["Volume"] + rng.uniform(3, 9))
+    record("takes/0010.wav", pair[0].setting["Volume"])
+    replace(session, takes=(*session.takes, replace(pair[0], file="takes/0010.wav"))).save()
+    report = inspection.inspect(session.folder)
+    assert [(f.kind, f.take) for f in report.findings] == [("odd", odd.file)]
+    assert [take.file for take in report.refused] == [odd.file]
+    assert report.floor_esr is not None
+    assert report.floor_esr < 1e-3
 
 
 def test_the_least_sure_takes_are_asked_for_again(
