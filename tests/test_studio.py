@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tubetwin import amp, cli, inspection, schedule, twin
+from tubetwin import amp, cli, inspection, schedule, studio, twin
 from tubetwin.session import Session, Take
 from tubetwin.solver import Solver
 
@@ -191,6 +191,14 @@ def test_added_takes_are_asked_for_and_join_the_session(
     assert np.array_equal(session.whole_di[: len(before.whole_di)], before.whole_di)
     own = direct(session, added)
     assert np.sum((session.recording(added) - own) ** 2) < 2e-4 * np.sum(own**2)
+
+
+def test_an_amp_without_knobs_repeats_its_first_take() -> None:
+    """All of its takes have one setting."""
+    made = schedule.schedule("fixed", [], 3, seconds=1, seed=1)
+    takes, seeds = studio._takes(made)
+    assert takes[-1] == replace(takes[0], file=takes[-1].file)
+    assert len(seeds) == len(takes) - 1
 
 
 def test_of_three_takes_of_a_setting_two_outvote_the_one_with_another_knob(

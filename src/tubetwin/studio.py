@@ -89,11 +89,13 @@ def _takes(plan: Schedule) -> tuple[list[Take], list[int]]:
         Take(f"takes/{i + 1:04}.wav", s, split, i * length, length)
         for i, (s, split) in enumerate(once)
     ]
-    first = {tuple(take.setting.items()): take for take in takes}
+    first = {tuple(sorted(take.setting.items())): take for take in reversed(takes)}
     every = list(once)
     for setting in [takes[0].setting, *plan.added] if plan.repeats else plan.added:
         file = f"takes/{len(takes) + 1:04}.wav"
-        if again := first.get(tuple(setting.items())):  # over its passage: they can be compared
+        if again := first.get(
+            tuple(sorted(setting.items()))
+        ):  # over its passage: they can be compared
             takes.append(replace(again, file=file))
             continue
         takes.append(Take(file, setting, "train", len(every) * length, length))
