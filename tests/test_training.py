@@ -17,6 +17,7 @@ import torch
 from tubetwin import capture, engine, metrics, training, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
+from tubetwin.loss import Loss
 from tubetwin.session import Segments, Session, Windows
 from tubetwin.training import Config
 
@@ -259,6 +260,38 @@ def test_an_unknown_size_or_time_is_refused() -> None:
 def test_an_unwritable_output_is_refused_before_training(session: Session, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot write"):
         training.train(session, tmp_path / "missing" / "a.twin", QUICK)
+
+
+def test_a_window_pulls_by_how_it_compares_with_what_is_typical(session: Session) -> None:
+    """Patience is the typical loss of late; beyond it a loss of ten times pulls a tenth as hard."""
+    config = Config(pre_emphasis=0.0, plain_esr=0.0, dc=0.0)
+    takes = session.of("train")[:2]
+    judge = Loss(session, takes, config)
+    target = judge.output_gain * torch.stack(
+        [torch.from_numpy(session.recording(take)) for take in takes]
+    )
+    index = np.arange(2)
+
+    def pulls(shares: list[float]) -> np.ndarray:
+        """How hard each window pulls, by its ESR's own gradient."""
+        off = torch.tensor(shares).sqrt()[:, None].requires_grad_()
+        judge(target, target * (1 + off), index).backward()  # type: ignore[no-untyped-call]
+        assert off.grad is not None
+        return np.asarray((off.grad / off.detach())[:, 0])
+
+    early = pulls([0.004, 0.04])
+    assert early[1] / early[0] == pytest.approx(1.04 / 1.4, rel=0.01)  # patience 0.1 as configured
+    for _ in range(1500):
+        judge(target, target * (1 + 0.004**0.5), index)
+    assert judge.typical == pytest.approx(0.004, rel=0.01)
+    late = pulls([0.004, 0.04])
+    assert late[1] / late[0] == pytest.approx(2 / 11, rel=0.02)
+    judge(target, target * torch.nan, index)
+    assert np.isfinite(judge.typical)
+    for _ in range(1500):
+        judge(target, target * 0, index)
+    again = pulls([0.004, 0.04])
+    assert again[1] / again[0] == pytest.approx(early[1] / early[0], rel=0.01)  # never beyond 0.1
 
 
 def test_the_native_path_learns_what_plain_pytorch_learns(session: Session, tmp_path: Path) -> None:

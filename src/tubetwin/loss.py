@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tubetwin import metrics
+from tubetwin import metrics, together
 from tubetwin.files import BadInput
 from tubetwin.session import Session, Take
 
 TRAINING_RMS = 0.5  # the network sees DI and take at this level, whatever the session's
 # Of the loudest take: 50 dB below it a take is nearly silence, not a sound to match.
 QUIETEST = 1e-5
+LEAST = 1e-6  # loss: a window is no better than that, as its logarithm goes
+LATELY = 0.99  # of the typical loss is what it was a step ago
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +30,16 @@ class Weighting:
     pre_emphasis: float = 0.85  # Wright's high-pass, gentler than the 0.95 that is reported
     plain_esr: float = 0.25  # weight beside the pre-emphasised ESR
     dc: float = 0.1
-    patience: float = 0.1  # loss of a window beyond which it pulls no harder: see Loss
+    patience: float = 0.1  # loss of a window beyond which it pulls no harder, at most: see Loss
 
 
 class Loss:
-    """How wrong a batch is, and the levels at which the network sees the world."""
+    """How wrong a batch is, and the levels at which the network sees the world.
+
+    From the patience on, a window's loss counts by its logarithm: what is far worse than the rest
+    pulls no harder. Patience is the typical loss of late, so that late in a training, when cranked
+    settings err ten times as much as clean ones, the clean ones still pull.
+    """
 
     def __init__(self, session: Session, takes: Sequence[Take], config: Weighting) -> None:
         self.config = config
@@ -47,6 +54,7 @@ class Loss:
         self.input_gain = float(TRAINING_RMS / math.sqrt(played))
         self.output_gain = float(TRAINING_RMS / math.sqrt(plain.mean()))
         self.floor = QUIETEST * plain.max() * self.output_gain**2
+        self.typical = config.patience  # loss of a window, lately: its geometric mean
         self._plain = self._powers(plain)
         self._emphasised = self._powers(emphasised)
 
@@ -66,7 +74,11 @@ class Loss:
         )
         loss = pre + c.plain_esr * metrics.esr(target, prediction, plain)
         loss = loss + c.dc * metrics.dc_error(target, prediction, plain)
-        return c.patience * torch.log1p(loss / c.patience).mean()
+        now = float(together.mean(loss.detach().clamp_min(LEAST).log().mean()).exp())
+        if math.isfinite(now):
+            self.typical = self.typical**LATELY * now ** (1 - LATELY)
+        patience = min(c.patience, self.typical)
+        return patience * torch.log1p(loss / patience).mean()
 
 
 class Validation:

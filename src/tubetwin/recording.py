@@ -177,11 +177,14 @@ def plan(
     they disagree most are added to its plan: tubetwin capture SESSION then asks for those.
 
     With --again, the takes that fit their knobs least are asked for once more: where a knob stood
-    elsewhere than its label says, tubetwin check then finds that the two differ.
+    elsewhere than its label says, tubetwin check then finds that the two differ. With -k as large
+    as the session every setting is asked for a second time: then no wrong label is left.
     """
     from tubetwin import checklist, schedule
     from tubetwin.files import replacing
 
+    if rest["session"] and rest["doubted"]:
+        raise BadInput("--next or --again, one at a time: each adds its takes to the plan")
     if rest["session"]:
         plan_next(Path(rest["session"]), rest["count"], rest["minutes"], rest["as_json"])
         return

@@ -281,7 +281,7 @@ def save(schedule: Schedule, folder: Path, di: str | None = None) -> Path:
 
 
 def extend(folder: Path, settings: Sequence[Setting]) -> Schedule:
-    """Add settings to the plan of a session; `tubetwin capture` asks for them next.
+    """Add settings to the plan of a session; `tubetwin capture` asks for them next, few turns apart.
 
     One that is planned already is recorded again, over the same passage.
 
@@ -290,7 +290,8 @@ def extend(folder: Path, settings: Sequence[Setting]) -> Schedule:
     """
     old = load(folder)
     snapped = [{c.knob.name: c.snapped(s[c.knob.name]) for c in old.controls} for s in settings]
-    longer = replace(old, added=(*old.added, *snapped))
+    ordered = _order([(setting, "train") for setting in snapped], [c.knob for c in old.controls])
+    longer = replace(old, added=(*old.added, *(setting for setting, _ in ordered)))
     _write(longer, folder / FILE)
     return longer
 

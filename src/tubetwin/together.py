@@ -62,6 +62,13 @@ def share(value: Any) -> Any:
     return value
 
 
+def mean(value: Tensor) -> Tensor:
+    """Over all processes, for everyone."""
+    if size() > 1:
+        distributed.all_reduce(value)
+    return value / size()
+
+
 def agree(values: Iterable[Tensor]) -> None:
     """Everyone takes the leader's tensors: rounding differs between kinds of processors."""
     if size() > 1:

@@ -270,6 +270,7 @@ class Run:
             "best_esr": self.best_esr,
             "optimiser": self.optimiser.state_dict(),
             "draws": self.takes.state,
+            "typical_loss": self.loss.typical,
             "step": self.step,
             "seconds": self.seconds,
             "validated": self._validated,
@@ -300,6 +301,7 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average, self.best, self.best_esr = state["average"], state["best"], state["best_esr"]
         self.step, self.seconds = state["step"], state["seconds"]
+        self.loss.typical = state["typical_loss"]
         if together.leads():
             self.takes.state = state["draws"]
         else:  # only the leader's draws are kept: these are others, as good as those
