@@ -15,6 +15,7 @@ What is done is kept in the log, one line a result: interrupted, the same comman
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -190,6 +191,11 @@ def fixed_alpha(run: Run) -> None:
     begin(run)
 
 
+def fixed_patience(run: Run) -> None:
+    """Patience does not follow the losses."""
+    run.loss.typical = math.inf
+
+
 def mr_stft_at_the_end(run: Run) -> None:
     """In the last fifth of the steps the loss also hears spectra."""
     plain = run.loss
@@ -225,7 +231,7 @@ CHANGES: dict[str, Callable[[Run], None]] = {
     "adamw": adamw, "tanh": curve(Tanh), "leaky-relu": curve(Leaky), "fixed-alpha": fixed_alpha,
     "film-after": played(FilmAfter), "bias-only": played(BiasOnly),
     "concatenated": played(Concatenated), "squared-knobs": played(Squared),
-    "mr-stft-at-the-end": mr_stft_at_the_end,
+    "mr-stft-at-the-end": mr_stft_at_the_end, "fixed-patience": fixed_patience,
 }  # fmt: skip
 
 
@@ -310,6 +316,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--variants", nargs="+", choices=names, default=names)
+    parser.add_argument("--start", default="", help="a twin to go on from; with a log of its own")
+    parser.add_argument("--learning-rate", type=float, default=3e-3, help="at its highest")
     parser.add_argument("--log", default="build/ablation.json")
     arguments = parser.parse_args()
     session, log = Session.load(arguments.session), Path(arguments.log)
@@ -322,7 +330,10 @@ def main() -> None:
         for name in arguments.variants:
             if (name, arguments.size, seed, arguments.steps) in done:
                 continue
-            config = training.Config(arguments.size, seed=seed, threads=arguments.threads)
+            config = training.Config(
+                size=arguments.size, seed=seed, threads=arguments.threads, start=arguments.start,
+                learning_rate=arguments.learning_rate,
+            )  # fmt: skip
             found.append(trained(session, judge, config, name, arguments.steps))
             with log.open("a") as file:
                 file.write(json.dumps(found[-1]) + "\n")

@@ -281,7 +281,7 @@ def save(schedule: Schedule, folder: Path, di: str | None = None) -> Path:
 
 
 def extend(folder: Path, settings: Sequence[Setting]) -> Schedule:
-    """Add settings to the plan of a session; `tubetwin capture` asks for them next, few turns apart.
+    """Add settings to a plan, few turns apart: `tubetwin capture` asks for them next.
 
     One that is planned already is recorded again, over the same passage.
 
