@@ -177,8 +177,8 @@ def plan(
     they disagree most are added to its plan: tubetwin capture SESSION then asks for those.
 
     With --again, the takes that fit their knobs least are asked for once more: where a knob stood
-    elsewhere than its label says, tubetwin check then finds that the two differ. With -k as large
-    as the session every setting is asked for a second time: then no wrong label is left.
+    elsewhere than its label says, tubetwin check then finds that the two differ. With -k 100 all
+    are asked for a second time: then it names every wrong label that changes the sound.
     """
     from tubetwin import checklist, schedule
     from tubetwin.files import replacing
