@@ -70,6 +70,16 @@ def test_fewer_knobs_are_turned_than_in_a_random_order() -> None:
         assert turned < 0.85 * sum(len(turns(a, b)) for (a, _), (b, _) in pairwise(order))
 
 
+def test_added_takes_are_asked_for_few_turns_apart(tmp_path: Path) -> None:
+    schedule.save(made(), tmp_path / "session")
+    asked = [dict(takes) for takes, _ in made().takes[1:-1]]
+    shuffled = [asked[i] for i in np.random.default_rng(1).permutation(len(asked))]
+    added = schedule.extend(tmp_path / "session", shuffled).added
+    assert sorted(map(str, added)) == sorted(map(str, asked))
+    turned, before = (sum(len(turns(*pair)) for pair in pairwise(x)) for x in (added, shuffled))
+    assert turned < 0.85 * before
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 5), st.integers(1, 40), st.integers(0, 1000))
 def test_any_panel_has_as_many_settings_as_asked(k: int, asked: int, seed: int) -> None:

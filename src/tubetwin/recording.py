@@ -178,7 +178,8 @@ def plan(
 
     With --again, the takes that fit their knobs least are asked for once more: where a knob stood
     elsewhere than its label says, tubetwin check then finds that the two differ. With -k 100 all
-    are asked for a second time: then it names every wrong label that changes the sound.
+    are asked for a second time: then it names every wrong label that changes the
+    sound by an ESR of 0.01.
     """
     from tubetwin import checklist, schedule
     from tubetwin.files import replacing

@@ -93,9 +93,8 @@ def _takes(plan: Schedule) -> tuple[list[Take], list[int]]:
     every = list(once)
     for setting in [takes[0].setting, *plan.added] if plan.repeats else plan.added:
         file = f"takes/{len(takes) + 1:04}.wav"
-        if again := first.get(
-            tuple(sorted(setting.items()))
-        ):  # over its passage: they can be compared
+        again = first.get(tuple(sorted(setting.items())))
+        if again:  # over its passage: they can be compared
             takes.append(replace(again, file=file))
             continue
         takes.append(Take(file, setting, "train", len(every) * length, length))

@@ -301,7 +301,7 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average, self.best, self.best_esr = state["average"], state["best"], state["best_esr"]
         self.step, self.seconds = state["step"], state["seconds"]
-        self.loss.typical = state["typical_loss"]
+        self.loss.typical = state.get("typical_loss", self.loss.typical)  # older ones have none
         if together.leads():
             self.takes.state = state["draws"]
         else:  # only the leader's draws are kept: these are others, as good as those
