@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 from tubetwin import capture, engine, metrics, training, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
-from tubetwin.loss import Loss
+from tubetwin.loss import Loss, Validation
 from tubetwin.session import Segments, Session, Windows
 from tubetwin.training import Config
 
@@ -218,6 +219,24 @@ def test_two_processes_learn_what_one_learns_from_both_their_windows(
     shared = torch.cat([gradient.flatten() for gradient in saved])
     assert (shared - gradients(both)).norm() < 1e-3 * shared.norm()
     assert (shared - gradients(one)).norm() > 0.01 * shared.norm()  # the other was heard
+
+
+def test_every_validation_take_has_a_say_in_what_is_kept(session: Session) -> None:
+    loss = Loss(session, Segments(session, "train", 6138, 2048, 0).takes, QUICK)
+    validation = Validation(session, 6138, loss)
+
+    def off_by(off: np.ndarray) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """A network that answers the takes in turn with their recordings, and so much more."""
+        takes = zip(off, validation.takes, strict=True)
+        answers = iter([(1 + o) * take[1][6138:] * loss.output_gain for o, take in takes])
+        return lambda di, setting: torch.from_numpy(next(answers))[None]
+
+    rest = [0.01] * (len(validation.takes) - 1)
+    good, bad, worse = (validation.esr(off_by(np.array([o, *rest]))) for o in (0.01, 0.1, 0.2))
+    assert good == pytest.approx(1e-4, rel=0.01)
+    assert bad / good == pytest.approx(100 ** (1 / len(validation.takes)), rel=0.01)
+    assert worse > bad
+    assert validation.esr(off_by(np.zeros(len(validation.takes)))) == pytest.approx(1e-6)
 
 
 def test_ctrl_c_keeps_a_twin_and_a_checkpoint(session: Session, tmp_path: Path) -> None:

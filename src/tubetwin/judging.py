@@ -67,7 +67,7 @@ def _nearest(knobs: Sequence[Knob], trained: Sequence[Setting], setting: Setting
 
 def _table(inside: Setting, number: int, trained: Sequence[Setting], near: int) -> Iterator[Trial]:
     """One new setting beside the training setting next to it, with new and with heard audio."""
-    played = [Passage(PLAYING, False, number)]  # turned up: training heard nothing of the kind
+    played = [Passage(PLAYING, False, number)]  # turned up all the way, always
     for audio in (PRACTICE, SIGNALS):
         played += [Passage(audio, False, number), Passage(audio, True, near)]
     for passage in played:

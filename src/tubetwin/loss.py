@@ -19,7 +19,7 @@ from tubetwin.session import Session, Take
 TRAINING_RMS = 0.5  # the network sees DI and take at this level, whatever the session's
 # Of the loudest take: 50 dB below it a take is nearly silence, not a sound to match.
 QUIETEST = 1e-5
-LEAST = 1e-6  # loss: a window is no better than that, as its logarithm goes
+LEAST = 1e-6  # of a window's loss and of an ESR, as its logarithm goes: none is better
 LATELY = 0.99  # of the typical loss is what it was a step ago
 
 
@@ -90,6 +90,13 @@ class Validation:
         if not takes:
             raise BadInput(f"{session.folder} has no validation takes: capture some")
         self.takes = [(session.di(t), session.recording(t), session.setting(t)) for t in takes]
+
+    def esr(self, play: Callable[[Tensor, Tensor], Tensor]) -> float:
+        """Of all takes in one number: the geometric mean, in which every setting has a say.
+
+        By the median of two dozen takes a run once kept a lucky moment from before half its time.
+        """
+        return float(np.exp(np.log(np.maximum(self.esrs(play), LEAST)).mean()))
 
     def esrs(self, play: Callable[[Tensor, Tensor], Tensor]) -> list[float]:
         """ESR of each take behind its first receptive field, which has no whole history."""

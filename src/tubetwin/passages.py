@@ -97,7 +97,8 @@ def pieces(
     played = total - sum(len(test) for test in tests)
     di = playing(played / sample_rate_hz, int(rng.integers(2**31)), sample_rate_hz)
     stretches = np.split(di, np.sort(rng.integers(0, played + 1, len(tests))))
-    gains = [10 ** (rng.uniform(-15, 3) / 20) for _ in stretches]  # the guitar's own volume knob
+    # The guitar's own volume knob: mostly up, as it is played and as the amp is hardest to follow.
+    gains = [10 ** (rng.triangular(-15, 3, 3) / 20) for _ in stretches]
     played_pieces = [
         fitted(stretch, 0.005, sample_rate_hz, gain)
         for stretch, gain in zip(stretches, gains, strict=True)

@@ -67,7 +67,7 @@ class Progress(NamedTuple):
     seconds_left: float
     step: int
     loss: float  # mean since the last report
-    validation_esr: float | None  # median over the validation settings, of the averaged weights
+    validation_esr: float | None  # of the averaged weights: geometric mean over the settings
     best_esr: float | None
 
 
@@ -240,11 +240,11 @@ class Run:
     _validated = 0
 
     def _validate(self) -> float:
-        """Median ESR of the averaged weights at the validation settings; keeps the best weights."""
+        """ESR of the averaged weights at the validation settings; keeps the best weights."""
         learning = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
         with torch.no_grad():
-            esr = float(np.median(self.held_out.esrs(self.play)))
+            esr = self.held_out.esr(self.play)
         if self.best_esr is None or esr <= self.best_esr:
             self.best_esr, self.best = esr, {k: v.clone() for k, v in self.average.items()}
         self.network.load_state_dict(learning)
