@@ -305,6 +305,10 @@ def test_a_window_pulls_by_how_it_compares_with_what_is_typical(session: Session
     assert judge.typical == pytest.approx(0.004, rel=0.01)
     late = pulls([0.004, 0.04])
     assert late[1] / late[0] == pytest.approx(2 / 11, rel=0.02)
+    for _ in range(1500):
+        judge(target, target * 1.001, index)
+    latest = pulls([0.004, 0.04])
+    assert latest[1] / latest[0] == pytest.approx((7 / 3) / (43 / 3), rel=0.02)  # never below 0.003
     judge(target, target * torch.nan, index)
     assert np.isfinite(judge.typical)
     for _ in range(1500):

@@ -30,7 +30,8 @@ class Weighting:
     pre_emphasis: float = 0.85  # Wright's high-pass, gentler than the 0.95 that is reported
     plain_esr: float = 0.25  # weight beside the pre-emphasised ESR
     dc: float = 0.1
-    patience: float = 0.1  # loss of a window beyond which it pulls no harder, at most: see Loss
+    patience: float = 0.1  # loss beyond which a window pulls no harder, at most: see Loss
+    least_patience: float = 0.003  # and at least
 
 
 class Loss:
@@ -38,7 +39,8 @@ class Loss:
 
     From the patience on, a window's loss counts by its logarithm: what is far worse than the rest
     pulls no harder. Patience is the typical loss of late, so that late in a training, when cranked
-    settings err ten times as much as clean ones, the clean ones still pull.
+    settings err ten times as much as clean ones, the clean ones still pull; but no less than a
+    little, so that the cranked ones do not give back what they had won.
     """
 
     def __init__(self, session: Session, takes: Sequence[Take], config: Weighting) -> None:
@@ -77,7 +79,7 @@ class Loss:
         now = float(together.mean(loss.detach().clamp_min(LEAST).log().mean()).exp())
         if math.isfinite(now):
             self.typical = self.typical**LATELY * now ** (1 - LATELY)
-        patience = min(c.patience, self.typical)
+        patience = min(c.patience, max(c.least_patience, self.typical))
         return patience * torch.log1p(loss / patience).mean()
 
 
