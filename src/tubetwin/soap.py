@@ -83,8 +83,8 @@ def _begun(matrices: Tensor) -> dict[str, Any]:
 
 def _products(matrices: Tensor, state: dict[str, Any]) -> dict[str, Tensor]:
     """G Gᵀ and Gᵀ G, for the sides that have a basis."""
-    products = {"rows": lambda: matrices @ matrices.mT, "columns": lambda: matrices.mT @ matrices}
-    return {side: product() for side, product in products.items() if side in state}
+    pairs = {"rows": (matrices, matrices.mT), "columns": (matrices.mT, matrices)}
+    return {side: left @ right for side, (left, right) in pairs.items() if side in state}
 
 
 def _turned(matrices: Tensor, state: dict[str, Any]) -> Tensor:
