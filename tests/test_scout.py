@@ -1,6 +1,7 @@
 """What to record next: where twins disagree, and not eight times the same place."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,31 @@ def test_proposals_are_disputed_settings_and_lie_apart(
         return [setting["Volume"] ** 3 for setting in settings]
 
     monkeypatch.setattr(scout, "disagreement", cranked)
-    proposals = scout.propose(session, [], 4)
+    proposals = scout.propose(session, [Path("asked")], 4)
     assert all(p.setting["Volume"] > 7 for p in proposals)
     assert proposals[0].disagreement == proposals[0].setting["Volume"] ** 3
     places = np.array([[p.setting[k.name] / 10 for k in KNOBS] for p in proposals])
     known = np.array([session.setting(take) for take in session.of("train")])
     apart = np.linalg.norm(places[:, None] - np.concatenate([places, known])[None], axis=2)
     assert (apart + 9 * np.eye(4, apart.shape[1])).min() > 0.05
+
+
+def test_without_twins_the_widest_gap_comes_first_and_a_floor_holds(session: Session) -> None:
+    kept = [t for t in session.of("train") if t.setting["Volume"] > 2 and t.setting["Cut"] < 6]
+    proposals = scout.propose(replace(session, takes=tuple(kept)), [], 4)
+    assert proposals[0].setting["Cut"] > 6
+    assert all(p.setting["Volume"] >= min(t.setting["Volume"] for t in kept) for p in proposals)
+
+
+def test_what_is_faint_is_disputed_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def render(path: Path, di: np.ndarray, setting: dict[str, float]) -> np.ndarray:
+        return np.float32(setting["Volume"] * (1.1 if path.name == "b" else 1.0)) * di
+
+    monkeypatch.setattr(scout.engine, "render", render)
+    twins, settings = [Path("a"), Path("b")], [{"Volume": v} for v in (10.0, 10 * 10**-1.5, 0.01)]
+    loud, soft, faint = scout.disagreement(twins, passage(1), settings)
+    assert soft == pytest.approx(loud / 2, rel=0.01)
+    assert faint < loud / 100
 
 
 def test_the_loudest_stretch_of_a_di_is_found() -> None:

@@ -63,9 +63,8 @@ def train(
     from tubetwin.session import Session
 
     recorded = Session.load(session)
-    if minutes is None:
-        minutes = training.EFFORTS_MINUTES[effort or "default"]
-    config = training.Config(minutes=minutes, **options)
+    asked = {} if minutes is None else {"minutes": minutes}
+    config = training.Config(**training.EFFORTS[effort or "default"] | asked | options)
     command = " ".join(["tubetwin", *sys.argv[1:]])
     if not together.leads():
         training.train(recorded, output, config)

@@ -45,10 +45,12 @@ def spread(
             }
 
 
-def inside(knobs: Sequence[Knob], seed: int) -> Iterator[Setting]:
-    """Endless settings, evenly over the whole panel: candidates for what to record next."""
-    minima = [knob.minimum for knob in knobs]
-    return iter(spread(knobs, minima, STRETCH, np.random.default_rng([seed, 2])))
+def inside(
+    knobs: Sequence[Knob], seed: int, lows: Sequence[float] | None = None
+) -> Iterator[Setting]:
+    """Endless settings, evenly over the panel: candidates for what to record next."""
+    lows = lows or [knob.minimum for knob in knobs]
+    return iter(spread(knobs, lows, STRETCH, np.random.default_rng([seed, 2])))
 
 
 def corners(

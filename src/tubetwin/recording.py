@@ -163,7 +163,11 @@ def guided_capture(folder: Path, card: Mapping[str, Any]) -> None:
 @click.option("--again", "doubted", help="A recorded session: which knobs to set a second time?")
 @click.option("-k", "--count", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option(
-    "--minutes", type=float, default=2.0, show_default=True, help="--next: to train each twin."
+    "--minutes",
+    type=click.FloatRange(0),
+    default=2.0,
+    show_default=True,
+    help="--next: to train each twin. 0: ask none, fill the widest gaps.",
 )
 @click.option("--json", "as_json", is_flag=True, help="--next, --again: what was chosen, as JSON.")
 def plan(
@@ -231,7 +235,7 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
     if not session.knobs:
         raise BadInput(f"{folder} is of an amp without knobs: there is no other setting to record")
     with TemporaryDirectory() as place, progress("Asking three twins") as tell:
-        twins = scout.committee(session, Path(place), minutes, report=tell)
+        twins = scout.committee(session, Path(place), minutes, report=tell) if minutes else []
         proposals = scout.propose(session, twins, count)
     if as_json:
         rows = [{"setting": dict(p.setting), "disagreement": p.disagreement} for p in proposals]
@@ -239,7 +243,8 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
     else:
         for p in proposals:
             panel = ", ".join(f"{name} {value:g}" for name, value in p.setting.items())
-            click.echo(f"{panel}   (the twins differ by an ESR of {p.disagreement:.3f})")
+            why = f"   (the twins differ by an ESR of {p.disagreement:.3f})" if minutes else ""
+            click.echo(panel + why)
     if (folder / schedule.FILE).exists():
         schedule.extend(folder, [p.setting for p in proposals])
         console.print(f"Added to the plan: tubetwin capture {folder} records them")

@@ -21,7 +21,7 @@ from tubetwin.session import Samples, Session
 MEMBERS = 3
 CANDIDATES = 256
 LISTEN_SECONDS = 2.0
-QUIETEST = 1e-4  # of the loudest setting's power: below it there is little to get wrong
+FAINT = 0.001  # of the loudest setting's power: what is as soft as that counts half
 NEAR = 0.35  # of a knob's travel: nearer settings tell much the same
 
 
@@ -85,37 +85,39 @@ def loudest(di: Samples, length_samples: int) -> Samples:
 
 
 def disagreement(twins: Sequence[Path], di: Samples, settings: Sequence[Setting]) -> list[float]:
-    """Mean ESR between each two twins at each setting; near silence counts as `QUIETEST` does."""
+    """Mean ESR between each two twins at each setting, less where the amp is faint."""
     errors, powers = [], []
     for setting in settings:
         played = [engine.render(path, di, setting).astype(np.float64) for path in twins]
         errors.append(np.mean([np.mean((a - b) ** 2) for a, b in combinations(played, 2)]))
         powers.append(np.mean([np.mean(out**2) for out in played]))
-    floor = QUIETEST * max(powers) + 1e-12
-    return [float(e / max(p, floor)) for e, p in zip(errors, powers, strict=True)]
+    floor = FAINT * max(powers) + 1e-12
+    return [float(e / (p + floor)) for e, p in zip(errors, powers, strict=True)]
 
 
 def propose(session: Session, twins: Sequence[Path], count: int, seed: int = 0) -> list[Proposal]:
     """The settings to record next, the most disputed first.
 
     Disputed settings lie close together, so each that is chosen, and each that was recorded, takes
-    away from those near it.
+    away from those near it. Without twins to ask, that alone decides: the widest gaps come first.
+    No knob is proposed lower than it was ever recorded: a plan with a floor keeps it.
 
     Args:
         session: whose takes the twins heard; its DI is played.
-        twins: of `committee`.
+        twins: of `committee`, or none.
         count: of proposals.
         seed: of the candidates, which are spread evenly over the panel.
     """
-    spread = planning.inside(session.knobs, seed)
+    recorded = session.of("train")
+    lows = [min(take.setting[knob.name] for take in recorded) for knob in session.knobs]
+    spread = planning.inside(session.knobs, seed, lows)
     candidates = list(islice(spread, max(CANDIDATES, 4 * count)))
     di = loudest(session.whole_di, round(LISTEN_SECONDS * session.sample_rate_hz))
-    disputed = np.array(disagreement(twins, di, candidates))
+    disputed = np.array(disagreement(twins, di, candidates) if twins else [1.0] * len(candidates))
     points = np.array([normalise(session.knobs, setting) for setting in candidates])
-    taken = [session.setting(take) for take in session.of("train")]
     fresh = np.ones(len(points))
-    for place in taken:
-        fresh *= _apart(points, place)
+    for take in recorded:
+        fresh *= _apart(points, session.setting(take))
     chosen = []
     for _ in range(count):
         best = int(np.argmax(disputed * fresh))

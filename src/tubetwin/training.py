@@ -31,7 +31,11 @@ from tubetwin.session import Segments, Session
 from tubetwin.soap import Soap
 
 CHECKPOINT_SECONDS = 60.0  # the most that a killed run loses
-EFFORTS_MINUTES = {"quick": 5.0, "default": 60.0, "best": 480.0}
+EFFORTS: dict[str, dict[str, Any]] = {  # short of time, more and smaller steps come further
+    "quick": {"minutes": 5.0, "batch": 4},
+    "default": {"minutes": 60.0},
+    "best": {"minutes": 480.0},
+}
 
 
 @dataclass(frozen=True)
