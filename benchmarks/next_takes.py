@@ -1,8 +1,7 @@
 """What to record next: takes where quick twins disagree, against takes spread evenly (Sobol).
 
 A simulated amp is recorded at a few settings; then, round by round, a few more are added, once by
-`tubetwin plan --next`, once where it fills gaps without asking twins (`--minutes 0`), and once by
-going on in the Sobol sequence. After each round the sessions
+`tubetwin plan --next` and once by going on in the Sobol sequence. After each round both sessions
 train one `nano` twin in the same number of steps, and the engine is judged at settings that neither
 heard. How many takes does it take to a median ESR of 0.02?
 
@@ -109,10 +108,8 @@ def errors(path: Path, held_out: list[tuple[Setting, np.ndarray, np.ndarray]]) -
     ]
 
 
-def added(strategy: str, session: Session, count: int, steps: int, seed: int) -> list[Setting]:
-    """What `tubetwin plan --next` would propose, its twins trained by steps or, for gaps, none."""
-    if strategy == "gaps":
-        return [p.setting for p in scout.propose(session, [], count, seed)]
+def added(session: Session, count: int, steps: int, seed: int) -> list[Setting]:
+    """What `tubetwin plan --next` would propose, its twins trained by steps."""
     with TemporaryDirectory() as folder:
         parts = enumerate(scout.halves(session, scout.MEMBERS, seed))
         twins = [trained(part, Path(folder) / f"{i}.twin", steps, seed + i) for i, part in parts]
@@ -136,7 +133,7 @@ def main() -> None:
     for seed in range(a.seeds):
         held_out = judges(seed)
         even = list(islice(planning.inside(amp.KNOBS, seed), a.start + a.add * a.rounds))
-        for strategy in ("sobol", "gaps", "next"):
+        for strategy in ("sobol", "next"):
             settings: list[Setting] = even[: a.start]
             for step in range(a.rounds):
                 key = {"seed": seed, "strategy": strategy, "takes": len(settings)}
@@ -146,8 +143,8 @@ def main() -> None:
                     session = recorded(place / name, settings, 10 + seed)
                     esrs = errors(trained(session, place / f"{name}.twin", a.steps, seed), held_out)
                     more = even[len(settings) :][: a.add]
-                    if strategy != "sobol" and step + 1 < a.rounds:
-                        more = added(strategy, session, a.add, a.steps // 2, seed)
+                    if strategy == "next" and step + 1 < a.rounds:
+                        more = added(session, a.add, a.steps // 2, seed)
                     score = {"median": float(np.median(esrs)), "p90": float(np.quantile(esrs, 0.9))}
                     done = key | score | {"worst": max(esrs), "added": [dict(s) for s in more]}
                     rounds.append(done)

@@ -63,11 +63,16 @@ def test_proposals_are_disputed_settings_and_lie_apart(
     assert (apart + 9 * np.eye(4, apart.shape[1])).min() > 0.05
 
 
-def test_without_twins_the_widest_gap_comes_first_and_a_floor_holds(session: Session) -> None:
-    kept = [t for t in session.of("train") if t.setting["Volume"] > 2 and t.setting["Cut"] < 6]
-    proposals = scout.propose(replace(session, takes=tuple(kept)), [], 4)
-    assert proposals[0].setting["Cut"] > 6
-    assert all(p.setting["Volume"] >= min(t.setting["Volume"] for t in kept) for p in proposals)
+def test_without_twins_settings_go_on_evenly_and_a_floor_holds(session: Session) -> None:
+    kept = [t for t in session.of("train") if t.setting["Volume"] > 2]
+    first = [p.setting for p in scout.propose(replace(session, takes=tuple(kept)), [], 8)]
+    more = [replace(kept[0], setting=setting) for setting in first]
+    then = [p.setting for p in scout.propose(replace(session, takes=(*kept, *more)), [], 8)]
+    assert not [setting for setting in then if setting in first]
+    floor = min(t.setting["Volume"] for t in kept)
+    for both in (first, then):
+        assert all(setting["Volume"] >= floor for setting in both)
+        assert {setting["Cut"] < 5 for setting in both} == {True, False}
 
 
 def test_what_is_faint_is_disputed_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

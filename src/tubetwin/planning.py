@@ -47,10 +47,10 @@ def spread(
 
 def inside(
     knobs: Sequence[Knob], seed: int, lows: Sequence[float] | None = None
-) -> Iterator[Setting]:
+) -> Iterator[dict[str, float]]:
     """Endless settings, evenly over the panel: candidates for what to record next."""
     lows = lows or [knob.minimum for knob in knobs]
-    return iter(spread(knobs, lows, STRETCH, np.random.default_rng([seed, 2])))
+    return spread(knobs, lows, STRETCH, np.random.default_rng([seed, 2]))
 
 
 def corners(

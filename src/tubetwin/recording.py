@@ -163,11 +163,7 @@ def guided_capture(folder: Path, card: Mapping[str, Any]) -> None:
 @click.option("--again", "doubted", help="A recorded session: which knobs to set a second time?")
 @click.option("-k", "--count", type=click.IntRange(1, 100), default=8, show_default=True)
 @click.option(
-    "--minutes",
-    type=click.FloatRange(0),
-    default=2.0,
-    show_default=True,
-    help="--next: to train each twin. 0: ask none, fill the widest gaps.",
+    "--minutes", type=click.FloatRange(0), default=0.0, help="--next: to train each of three twins."
 )
 @click.option("--json", "as_json", is_flag=True, help="--next, --again: what was chosen, as JSON.")
 def plan(
@@ -177,8 +173,9 @@ def plan(
 
     Knobs turn from 0 to 10 unless you give their printed range; switches list their positions.
 
-    With --next, three quick twins are trained on a session that is recorded, and the settings where
-    they disagree most are added to its plan: tubetwin capture SESSION then asks for those.
+    With --next, settings are added to the plan of a session that is recorded, evenly spread as
+    those before: tubetwin capture SESSION then asks for those. With --minutes 2 three quick twins
+    are trained, and the settings come where they disagree most; docs/capture.md compares both.
 
     With --again, the takes that fit their knobs least are asked for once more: where a knob stood
     elsewhere than its label says, tubetwin check then finds that the two differ. With -k 100 all
@@ -225,7 +222,7 @@ def plan(
 
 
 def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
-    """The settings that a session lacks most; into its plan, if it was recorded by one."""
+    """More settings for a session; into its plan, if it was recorded by one."""
     from tempfile import TemporaryDirectory
 
     from tubetwin import schedule, scout
@@ -234,8 +231,11 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
     session = Session.load(folder)
     if not session.knobs:
         raise BadInput(f"{folder} is of an amp without knobs: there is no other setting to record")
-    with TemporaryDirectory() as place, progress("Asking three twins") as tell:
-        twins = scout.committee(session, Path(place), minutes, report=tell) if minutes else []
+    with TemporaryDirectory() as place:
+        twins: list[Path] = []
+        if minutes:
+            with progress("Asking three twins") as tell:
+                twins = scout.committee(session, Path(place), minutes, report=tell)
         proposals = scout.propose(session, twins, count)
     if as_json:
         rows = [{"setting": dict(p.setting), "disagreement": p.disagreement} for p in proposals]

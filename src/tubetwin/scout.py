@@ -99,8 +99,9 @@ def propose(session: Session, twins: Sequence[Path], count: int, seed: int = 0) 
     """The settings to record next, the most disputed first.
 
     Disputed settings lie close together, so each that is chosen, and each that was recorded, takes
-    away from those near it. Without twins to ask, that alone decides: the widest gaps come first.
-    No knob is proposed lower than it was ever recorded: a plan with a floor keeps it.
+    away from those near it. Without twins to ask, settings are spread evenly: a Sobol sequence,
+    which goes on where an earlier call left it. No knob is proposed lower than it was ever
+    recorded: a plan with a floor keeps it.
 
     Args:
         session: whose takes the twins heard; its DI is played.
@@ -111,9 +112,12 @@ def propose(session: Session, twins: Sequence[Path], count: int, seed: int = 0) 
     recorded = session.of("train")
     lows = [min(take.setting[knob.name] for take in recorded) for knob in session.knobs]
     spread = planning.inside(session.knobs, seed, lows)
+    if not twins:
+        taken = [dict(take.setting) for take in session.takes]
+        return [Proposal(setting, 0.0) for setting in planning.held_out(spread, count, taken)]
     candidates = list(islice(spread, max(CANDIDATES, 4 * count)))
     di = loudest(session.whole_di, round(LISTEN_SECONDS * session.sample_rate_hz))
-    disputed = np.array(disagreement(twins, di, candidates) if twins else [1.0] * len(candidates))
+    disputed = np.array(disagreement(twins, di, candidates))
     points = np.array([normalise(session.knobs, setting) for setting in candidates])
     fresh = np.ones(len(points))
     for take in recorded:
