@@ -66,9 +66,11 @@ def test_proposals_are_disputed_settings_and_lie_apart(
 def test_without_twins_settings_go_on_evenly_and_a_floor_holds(session: Session) -> None:
     kept = [t for t in session.of("train") if t.setting["Volume"] > 2]
     first = [p.setting for p in scout.propose(replace(session, takes=tuple(kept)), [], 8)]
-    more = [replace(kept[0], setting=setting) for setting in first]
+    more = [replace(kept[0], setting={k: round(v, 1) for k, v in s.items()}) for s in first]
     then = [p.setting for p in scout.propose(replace(session, takes=(*kept, *more)), [], 8)]
-    assert not [setting for setting in then if setting in first]
+    places = np.array([list(setting.values()) for setting in first + then])
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    assert (apart + 10 * np.eye(16)).min() > 0.1  # of ten
     floor = min(t.setting["Volume"] for t in kept)
     for both in (first, then):
         assert all(setting["Volume"] >= floor for setting in both)
@@ -106,6 +108,19 @@ def test_the_next_settings_are_added_to_the_plan(
     assert len(added) == len(rows) == 2
     assert added[0]["Volume"] == pytest.approx(rows[0]["setting"]["Volume"], abs=0.06)
     assert schedule.load(session.folder).takes == made.takes
+    assert cli.main(["plan", "--next", str(session.folder), "-k", "3", "--json"]) == 0  # no twins
+    places = [[s[k.name] for k in KNOBS] for s in schedule.load(session.folder).added]
+    apart = np.linalg.norm(np.array(places)[:, None] - np.array(places)[None], axis=2)
+    assert len(places) == 5
+    assert (apart + 10 * np.eye(5)).min() > 0.1  # of ten: asked for twice is asked for elsewhere
+    capsys.readouterr()
+    assert cli.main(["plan", "--next", str(session.folder), "-k", "100"]) == 0
+
+
+def test_an_amp_whose_positions_are_all_recorded_is_told(session: Session) -> None:
+    still = [replace(t, setting={"Volume": 10.0, "Cut": 10.0}) for t in session.of("train")]
+    with pytest.raises(BadInput, match="no 2 positions left"):
+        scout.propose(replace(session, takes=tuple(still)), [], 2)
 
 
 def test_a_session_with_few_takes_is_refused(tmp_path: Path, session: Session) -> None:

@@ -231,12 +231,14 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
     session = Session.load(folder)
     if not session.knobs:
         raise BadInput(f"{folder} is of an amp without knobs: there is no other setting to record")
+    planned = (folder / schedule.FILE).exists()
+    asked = schedule.load(folder).added if planned else ()
     with TemporaryDirectory() as place:
         twins: list[Path] = []
         if minutes:
             with progress("Asking three twins") as tell:
                 twins = scout.committee(session, Path(place), minutes, report=tell)
-        proposals = scout.propose(session, twins, count)
+        proposals = scout.propose(session, twins, count, asked=asked)
     if as_json:
         rows = [{"setting": dict(p.setting), "disagreement": p.disagreement} for p in proposals]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -245,7 +247,7 @@ def plan_next(folder: Path, count: int, minutes: float, as_json: bool) -> None:
             panel = ", ".join(f"{name} {value:g}" for name, value in p.setting.items())
             why = f"   (the twins differ by an ESR of {p.disagreement:.3f})" if minutes else ""
             click.echo(panel + why)
-    if (folder / schedule.FILE).exists():
+    if planned:
         schedule.extend(folder, [p.setting for p in proposals])
         console.print(f"Added to the plan: tubetwin capture {folder} records them")
 

@@ -22,6 +22,7 @@ MEMBERS = 3
 CANDIDATES = 256
 LISTEN_SECONDS = 2.0
 FAINT = 0.001  # of the loudest setting's power: what is as soft as that counts half
+SAME = 0.02  # of a knob's travel: as near as a hand sets it again
 NEAR = 0.35  # of a knob's travel: nearer settings tell much the same
 
 
@@ -95,7 +96,13 @@ def disagreement(twins: Sequence[Path], di: Samples, settings: Sequence[Setting]
     return [float(e / (p + floor)) for e, p in zip(errors, powers, strict=True)]
 
 
-def propose(session: Session, twins: Sequence[Path], count: int, seed: int = 0) -> list[Proposal]:
+def propose(
+    session: Session,
+    twins: Sequence[Path],
+    count: int,
+    seed: int = 0,
+    asked: Sequence[Setting] = (),
+) -> list[Proposal]:
     """The settings to record next, the most disputed first.
 
     Disputed settings lie close together, so each that is chosen, and each that was recorded, takes
@@ -108,20 +115,30 @@ def propose(session: Session, twins: Sequence[Path], count: int, seed: int = 0) 
         twins: of `committee`, or none.
         count: of proposals.
         seed: of the candidates, which are spread evenly over the panel.
+        asked: settings that the plan asks for already.
+    Raises:
+        BadInput: the knobs have no other positions left.
     """
-    recorded = session.of("train")
-    lows = [min(take.setting[knob.name] for take in recorded) for knob in session.knobs]
+    heard = [take.setting for take in session.of("train")]
+    judging = [take.setting for take in session.takes if take.split != "train"]
+    lows = [min(setting[knob.name] for setting in heard) for knob in session.knobs]
     spread = planning.inside(session.knobs, seed, lows)
+    candidates = list(islice(spread, max(CANDIDATES, 100 * count)))
+    points = np.array([normalise(session.knobs, setting) for setting in candidates])
+    known = np.array([normalise(session.knobs, s) for s in (*heard, *asked, *judging)])
+    gaps = np.linalg.norm(points[:, None] - known[None], axis=2).min(1)
+    new = np.flatnonzero(gaps > SAME)
+    if len(new) < count:
+        raise BadInput(f"the knobs have no {count} positions left that were not recorded")
     if not twins:
-        taken = [dict(take.setting) for take in session.takes]
-        return [Proposal(setting, 0.0) for setting in planning.held_out(spread, count, taken)]
-    candidates = list(islice(spread, max(CANDIDATES, 4 * count)))
+        return [Proposal(candidates[i], 0.0) for i in new[:count]]
+    new = new[: max(CANDIDATES, 4 * count)]
+    candidates, points = [candidates[i] for i in new], points[new]
     di = loudest(session.whole_di, round(LISTEN_SECONDS * session.sample_rate_hz))
     disputed = np.array(disagreement(twins, di, candidates))
-    points = np.array([normalise(session.knobs, setting) for setting in candidates])
     fresh = np.ones(len(points))
-    for take in recorded:
-        fresh *= _apart(points, session.setting(take))
+    for place in known[: len(heard) + len(asked)]:  # near a take to judge by is worth training on
+        fresh *= _apart(points, place)
     chosen = []
     for _ in range(count):
         best = int(np.argmax(disputed * fresh))
