@@ -189,6 +189,7 @@ run = training.Run(Session.load(folder), training.Config(
 run._learn()
 if together.leads():
     torch.save([weight.grad for weight in run.network.parameters()], out + ".gradients")
+del run  # what holds on to the others' group until the very end can abort the exit
 sys.exit(cli.main(["train", folder, "-o", out, "--size", "nano", "--minutes", "0.1"]))
 """
 
