@@ -121,6 +121,16 @@ def test_an_amp_whose_positions_are_all_recorded_is_told(session: Session) -> No
     still = [replace(t, setting={"Volume": 10.0, "Cut": 10.0}) for t in session.of("train")]
     with pytest.raises(BadInput, match="no 2 positions left"):
         scout.propose(replace(session, takes=tuple(still)), [], 2)
+    with pytest.raises(BadInput, match="no takes to train on"):
+        scout.propose(replace(session, takes=session.of("test")), [], 2)
+
+
+def test_proposals_for_one_knob_are_never_twice_the_same(session: Session) -> None:
+    takes = [replace(t, setting={"Cut": 10.0}) for t in session.of("train")]
+    takes[0] = replace(takes[0], setting={"Cut": 0.0})
+    found = scout.propose(replace(session, knobs=KNOBS[1:], takes=tuple(takes)), [], 20)
+    places = np.sort([p.setting["Cut"] for p in found])
+    assert np.diff(places).min() > 0.1
 
 
 def test_a_session_with_few_takes_is_refused(tmp_path: Path, session: Session) -> None:

@@ -117,17 +117,22 @@ def propose(
         seed: of the candidates, which are spread evenly over the panel.
         asked: settings that the plan asks for already.
     Raises:
-        BadInput: the knobs have no other positions left.
+        BadInput: no take to train on, or the knobs have no other positions left.
     """
     heard = [take.setting for take in session.of("train")]
+    if not heard:
+        raise BadInput(f"{session.folder} has no takes to train on: record some first")
     judging = [take.setting for take in session.takes if take.split != "train"]
     lows = [min(setting[knob.name] for setting in heard) for knob in session.knobs]
     spread = planning.inside(session.knobs, seed, lows)
-    candidates = list(islice(spread, max(CANDIDATES, 100 * count)))
+    candidates = list(islice(spread, max(CANDIDATES, 20 * count)))
     points = np.array([normalise(session.knobs, setting) for setting in candidates])
     known = np.array([normalise(session.knobs, s) for s in (*heard, *asked, *judging)])
-    gaps = np.linalg.norm(points[:, None] - known[None], axis=2).min(1)
-    new = np.flatnonzero(gaps > SAME)
+    new, others = list[int](), known
+    for i, point in enumerate(points):
+        if np.linalg.norm(others - point, axis=1).min() > SAME:
+            new.append(i)
+            others = np.vstack([others, point])
     if len(new) < count:
         raise BadInput(f"the knobs have no {count} positions left that were not recorded")
     if not twins:
