@@ -68,10 +68,11 @@ def train(
     command = " ".join(["tubetwin", *sys.argv[1:]])
     if not together.leads():
         training.train(recorded, output, config)
-        return
+        together.leave()
     with training_progress() as report:
         path = training.train(recorded, output, config, report, command, licence)
     score(path, recorded)
+    together.leave()
 
 
 def score(path: Path, recorded: Any) -> None:

@@ -7,6 +7,7 @@ judges and writes. Without torchrun everything here is a company of one.
 
 import atexit
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,6 +47,16 @@ def meet(where: torch.device) -> None:
     if size() > 1 and not distributed.is_initialized():
         distributed.init_process_group("gloo" if where.type == "cpu" else "nccl")
         atexit.register(distributed.destroy_process_group)  # its threads would abort the exit
+
+
+def leave() -> None:
+    """End a process that trained with others, its work done: gloo's threads can abort an exit."""
+    if size() > 1:
+        if distributed.is_initialized():
+            distributed.barrier()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def learner(module: nn.Module) -> nn.Module:
