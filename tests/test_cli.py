@@ -98,7 +98,7 @@ def test_from_capture_to_evaluation(tmp_path: Path, capsys: pytest.CaptureFixtur
         )
         == 0
     )
-    assert run("train", session, "-o", made, "--size", "nano", "--minutes", "0.1") == 0
+    assert run("train", session, session, "-o", made, "--size", "nano", "--minutes", "0.1") == 0
     assert set(twin.load(made).scores) >= {"seen", "unseen"}
     capsys.readouterr()
     assert run("evaluate", made, session, "--json") == 0

@@ -13,7 +13,8 @@ import soundfile
 from tubetwin import audio
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
-from tubetwin.session import Segments, Session, Take
+from tubetwin.segments import Segments
+from tubetwin.session import Session, Take, joined
 
 RATE_HZ = 8000
 LENGTH = 600  # samples of a take
@@ -201,6 +202,58 @@ def test_an_amp_without_knobs_holds_out_passages_only(session: Session) -> None:
     replace(session, knobs=(), takes=bare).save()
     segments = Segments(Session.load(session.folder), "train", 10, 10, seed=0)
     assert segments.draw(3).settings.shape == (3, 0)
+
+
+# ---- Sessions together ---------
+
+
+@pytest.fixture
+def another(session: Session) -> Session:
+    """The same amp on another evening: two takes to train on, of a DI that is longer than they."""
+    folder = session.folder / "another"
+    di = np.random.default_rng(2).uniform(-1, 1, 3 * LENGTH).astype(np.float32)
+    (folder / "takes").mkdir(parents=True)
+    audio.write(folder / "di.wav", di, RATE_HZ)
+    takes = tuple(
+        Take(f"takes/{i:04}.wav", {"Volume": i + 6.5}, "train", i * LENGTH, LENGTH)
+        for i in range(2)
+    )
+    for take in takes:
+        played = di[take.start_samples : take.end_samples]
+        audio.write(folder / take.file, amp(played, take.setting["Volume"]), RATE_HZ)
+    found = replace(session, folder=folder, takes=takes)
+    found.save()
+    return found
+
+
+def test_joined_sessions_keep_every_take_with_its_own_passage(
+    session: Session, another: Session
+) -> None:
+    both = joined(session, another, session)
+    alone = [(s, take) for s in (session, another, session) for take in s.takes]
+    assert len(both.takes) == len(alone)
+    for (own, take), there in zip(alone, both.takes, strict=True):
+        assert (there.setting, there.split) == (take.setting, take.split)
+        assert np.array_equal(both.di(there), own.di(take))
+        assert np.array_equal(both.recording(there), own.recording(take))
+    drawn = Segments(both, "train", 37, 50, seed=3).draw(200)
+    expected = 10 * drawn.settings * drawn.di[:, 37 - DELAY : -DELAY]
+    assert drawn.recording == pytest.approx(expected, rel=1e-6)
+    assert joined(session) == session
+
+
+def test_sessions_of_different_amps_are_not_joined(session: Session, another: Session) -> None:
+    stranger = replace(another, knobs=(Knob("Drive"),))
+    with pytest.raises(BadInput, match="differ in their knobs"):
+        joined(session, stranger)
+    with pytest.raises(BadInput, match="differ in their levels"):
+        joined(session, replace(another, levels=None))
+
+
+def test_what_one_session_holds_out_no_other_may_teach(session: Session, another: Session) -> None:
+    leaking = replace(another.takes[0], setting=session.of("test")[0].setting)
+    with pytest.raises(BadInput, match=r"0005\.wav \(test\).*0000\.wav \(train\)"):
+        joined(session, replace(another, takes=(leaking, another.takes[1])))
 
 
 # ---- Segments ----------------------------------------------------------------------------------

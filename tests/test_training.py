@@ -19,7 +19,8 @@ from tubetwin import capture, engine, metrics, training, twin
 from tubetwin.files import BadInput
 from tubetwin.knobs import Knob
 from tubetwin.loss import Loss, Validation
-from tubetwin.session import Segments, Session, Windows
+from tubetwin.segments import Segments, Windows
+from tubetwin.session import Session
 from tubetwin.training import Config
 
 RATE = 48000

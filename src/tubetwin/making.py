@@ -22,7 +22,7 @@ from tubetwin.terminal import console, progress
 
 
 @click.command()
-@click.argument("session")
+@click.argument("sessions", metavar="SESSION...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, help="The twin to write.")
 @click.option(
     "--size",
@@ -44,14 +44,14 @@ from tubetwin.terminal import console, progress
     "--device", default="cpu", show_default=True, help="cpu, or a PyTorch device such as cuda."
 )
 def train(
-    session: str,
+    sessions: tuple[str, ...],
     output: str,
     licence: str,
     effort: str | None,
     minutes: float | None,
     **options: Any,
 ) -> None:
-    """Train a twin of a session's rig.
+    """Train a twin of a session's rig, or of several sessions' that recorded the same amp.
 
     Ctrl-C keeps the best twin so far, and a checkpoint from which the same command goes on.
 
@@ -60,9 +60,9 @@ def train(
     torchrun --nproc-per-node 2 --no-python tubetwin train SESSION -o my.twin
     """
     from tubetwin import together, training
-    from tubetwin.session import Session
+    from tubetwin.session import Session, joined
 
-    recorded = Session.load(session)
+    recorded = joined(*map(Session.load, sessions))
     asked = {} if minutes is None else {"minutes": minutes}
     config = training.Config(**training.EFFORTS[effort or "default"] | asked | options)
     command = " ".join(["tubetwin", *sys.argv[1:]])

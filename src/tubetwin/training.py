@@ -27,7 +27,8 @@ from tubetwin import __version__, fused, network, together, twin
 from tubetwin.export import architecture, fold_levels, load_tensors, tensors
 from tubetwin.files import BadInput, replacing
 from tubetwin.loss import Loss, Validation, Weighting
-from tubetwin.session import Segments, Session
+from tubetwin.segments import Segments
+from tubetwin.session import Session
 from tubetwin.soap import Soap
 
 CHECKPOINT_SECONDS = 60.0  # the most that a killed run loses
