@@ -43,6 +43,7 @@ CONFIGS: dict[str, dict[str, float]] = {
     "pre-emphasis-0.95": {"pre_emphasis": 0.95},
     "more-plain": {"plain_esr": 1.0},
     "batch-4": {"batch": 4},
+    "batch-16": {"batch": 16},
     "windows-2048": {"target_samples": 2048, "batch": 16},
     "windows-8192": {"target_samples": 8192, "batch": 4},
     "windows-16384": {"target_samples": 16384, "batch": 2},
