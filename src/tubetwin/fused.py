@@ -66,8 +66,9 @@ def play(parameters: Tensor, samples: Tensor, shape: Shape, threads: int = 1) ->
     history, time = shape.receptive_field_samples - 1, samples.shape[1]
     missing = -time % _MULTIPLE
     padded = functional.pad(samples, (missing, 0)).contiguous()
-    out: Tensor = _Fused.apply(parameters, padded, shape, threads)  # type: ignore[no-untyped-call]
-    return out[:, missing + history :]
+    heard = time - history
+    out: Tensor = _Fused.apply(parameters, padded, shape, threads, heard)  # type: ignore[no-untyped-call]
+    return out
 
 
 def flat(network: WaveNet, knobs: Tensor) -> Tensor:
@@ -86,10 +87,12 @@ def joined(*parts: Tensor) -> Tensor:
 
 
 class _Fused(torch.autograd.Function):
-    """(parameters (batch, P), samples (batch, time)) -> (batch, time)."""
+    """(parameters (batch, P), samples (batch, time)) -> the last (batch, heard)."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor, samples: Tensor, shape: Shape, threads: int) -> Tensor:
+    def forward(
+        ctx: Any, flat: Tensor, samples: Tensor, shape: Shape, threads: int, heard: int
+    ) -> Tensor:
         library, (segments, time) = _library(), samples.shape
         job = _job(shape, time, segments, threads)
         flat = flat.contiguous()
@@ -98,22 +101,22 @@ class _Fused(torch.autograd.Function):
         saved = _scratch(segments * library.tubetwin_training_saved(job))
         out = torch.empty_like(samples)
         library.tubetwin_training_forward(job, _p(flat), _p(samples), _p(saved), _p(out))
-        ctx.job, ctx.saved, ctx.history = job, saved, shape.receptive_field_samples - 1
+        ctx.job, ctx.saved, ctx.first = job, saved, time - heard
         ctx.save_for_backward(flat, samples)
-        return out
+        return out[:, ctx.first :]
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         flat, samples = ctx.saved_tensors
-        dout = gradients[0].clone()
-        dout[:, : ctx.history] = 0
+        dout = torch.zeros_like(samples)
+        dout[:, ctx.first :] = gradients[0]
         dflat = torch.empty_like(flat)
         status = _library().tubetwin_training_backward(
             ctx.job, _p(flat), _p(samples), _p(ctx.saved), _p(dout), _p(dflat)
         )
         if status != 0:
             raise MemoryError("no memory for the gradients of one batch")
-        return dflat, None, None, None
+        return dflat, None, None, None, None
 
 
 _reused: dict[int, Tensor] = {}

@@ -223,6 +223,39 @@ struct Stack {
     if constexpr (kFullMix) multiply<C, C, true>(mix, 0, C, 1, {s, kBlock}, {0}, next, stride, n);
   }
 
+  // The three of them in one pass: with dense taps and few channels, all of it stays in registers.
+  static TUBETWIN_INLINE void throughRows(const Weights& w, int l, const float* x, float* next, long stride, int d,
+                                          float* out, int n) {
+    const float* taps = w.taps + l * Weights::kTapsPerLayer;
+    for (int t = 0; t < n; t += 2 * kLanes) {
+      Vector u[C][2];
+      for (int o = 0; o < C; o++) u[o][0] = u[o][1] = broadcast(w.tapsBias[l * C + o]);
+      for (int j = 0; j < kTaps; j++)
+        for (int i = 0; i < C; i++) {
+          const float* row = x + i * stride + t - (kTaps - 1 - j) * d;
+          const Vector x0 = load(row), x1 = load(row + kLanes);
+          for (int o = 0; o < C; o++) {
+            const Vector weight = broadcast(taps[(j * C + o) * C + i]);
+            u[o][0] += weight * x0;
+            u[o][1] += weight * x1;
+          }
+        }
+      Vector head[2] = {load(out + t), load(out + t + kLanes)};
+      for (int c = 0; c < C; c++) {
+        const int k = l * C + c;
+        const Vector periods = broadcast(w.alpha[k] * 0.318309886f), inverse = broadcast(1.0f / w.alpha[k]);
+        for (int h = 0; h < 2; h++) {
+          const long at = c * stride + t + h * kLanes;
+          const Vector sine = sinPi(fractional(u[c][h] * periods)), s = u[c][h] + sine * sine * inverse;
+          head[h] += broadcast(w.head[k]) * s;
+          if (next) store(next + at, load(x + at) + broadcast(w.mixBias[k]) + broadcast(w.mix[k]) * s);
+        }
+      }
+      store(out + t, head[0]);
+      store(out + t + kLanes, head[1]);
+    }
+  }
+
   // di, out: (samples), samples before `history` of `out` are meaningless.
   // saved: layers x C x stride floats, any content.
   static void forward(const Segment& g, const float* flat, const float* di, float* saved, float* out) {
@@ -242,9 +275,13 @@ struct Stack {
       const bool last = l + 1 == g.layers;
       for (long t = g.start[l + 1]; t < g.samples; t += kBlock) {
         const int n = static_cast<int>(g.samples - t < kBlock ? g.samples - t : kBlock);
-        convolve(w, l, x + t, g.stride, g.dilations[l], u, n);
-        snakeAndHead(w, l, u, s, out + t, n);
-        if (!last) residual(w, l, x + t, s, next + t, g.stride, n);
+        if constexpr (kDense && !kFullMix) {
+          throughRows(w, l, x + t, last ? nullptr : next + t, g.stride, g.dilations[l], out + t, n);
+        } else {
+          convolve(w, l, x + t, g.stride, g.dilations[l], u, n);
+          snakeAndHead(w, l, u, s, out + t, n);
+          if (!last) residual(w, l, x + t, s, next + t, g.stride, n);
+        }
       }
       if (!last)
         for (int c = 0; c < C; c++)
@@ -338,6 +375,12 @@ struct Stack {
     }
   }
 
+  // Asks for a block ahead: what the forward pass saved is far away, and nothing guesses a walk backward.
+  static TUBETWIN_INLINE void fetch(const float* x, long stride) {
+    for (int c = 0; c < C; c++)
+      for (int t = 0; t < kBlock; t += 16) __builtin_prefetch(x + c * stride + t);
+  }
+
   // dout: (samples), zero before `history`. saved: as `forward` left it. dflat: written.
   // scratch: 2 x C x stride floats, any content.
   static void backward(const Segment& g, const float* flat, const float* di, const float* saved, const float* dout,
@@ -361,6 +404,7 @@ struct Stack {
         std::memset(du + c * g.stride + g.start[l], 0, sizeof(float) * static_cast<size_t>(g.start[l + 1] - g.start[l]));
       for (long t = (g.samples - 1) / kBlock * kBlock; t >= g.start[l]; t -= kBlock) {
         const int n = static_cast<int>(g.samples - t < kBlock ? g.samples - t : kBlock);
+        if (t > g.start[l]) fetch(x + t - kBlock, g.stride);
         if (t >= g.start[l + 1]) {
           convolve(w, l, x + t, g.stride, d, u, n);
           if (last) std::memset(ds, 0, sizeof ds);
