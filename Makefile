@@ -129,7 +129,7 @@ screenshots: test-tools web plugin  ## the pictures of docs/pictures, taken anew
 	@$(PYTHON) scripts/screenshots.py docs/pictures
 	@$(PYTHON) scripts/panel_pictures.py docs/pictures
 
-twins: setup  ## train the bundled twins again (eight hours)
+twins: setup  ## train the bundled twins again (nine hours)
 	@./scripts/make-twins.sh
 
 # Records anew only what is not there; the training session comes from `make twins`.
