@@ -240,6 +240,8 @@ def test_joined_sessions_keep_every_take_with_its_own_passage(
     expected = 10 * drawn.settings * drawn.di[:, 37 - DELAY : -DELAY]
     assert drawn.recording == pytest.approx(expected, rel=1e-6)
     assert joined(session) == session
+    assert not both.shared_passages
+    assert joined(session, replace(another, shared_passages=True)).shared_passages
 
 
 def test_sessions_of_different_amps_are_not_joined(session: Session, another: Session) -> None:

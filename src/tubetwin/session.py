@@ -305,6 +305,9 @@ class Session:
 def joined(first: Session, *further: Session) -> Session:
     """Sessions of one amp as one, with the takes of all: the first one's folder, rig and levels.
 
+    Their DIs are not compared: where two sessions play the same one, each split should play its
+    own part of it in both, as `capture` plans it.
+
     Raises:
         BadInput: another amp's panel, sample rate or levels; or a setting of one session's training
             is held out in another.
@@ -323,4 +326,5 @@ def joined(first: Session, *further: Session) -> Session:
         start += soundfile.info(str(session.folder / session.di_file)).frames
     if first.knobs:
         _refuse_shared_settings(takes, " + ".join(str(s.folder) for s in (first, *further)))
-    return replace(first, takes=tuple(takes), further=further)
+    shared = any(session.shared_passages for session in (first, *further))
+    return replace(first, takes=tuple(takes), shared_passages=shared, further=further)
